@@ -1,0 +1,12 @@
+//! Azure Managed Redis without access keys.
+
+#![forbid(unsafe_code)]
+
+pub mod credential;
+pub mod error;
+pub mod event;
+pub mod secret;
+pub mod token;
+
+pub use error::{Error, ErrorCode, Result};
+pub use secret::Secret;
