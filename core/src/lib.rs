@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod connection;
 pub mod credential;
 pub mod error;
 pub mod event;

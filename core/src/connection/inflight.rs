@@ -1,0 +1,374 @@
+//! Requests that a connection has taken, in the order in which their replies will come. Knows for each
+//! whether it was written and whether it was answered, and what becomes of it when the connection ends.
+
+use super::batch::{CompletionSink, Replies};
+use super::command;
+use super::outbox::{Block, Failure};
+use crate::error::Error;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Instant;
+
+struct Flight {
+    block: Block,
+    /// How many of the block's bytes were handed to the socket.
+    sent: usize,
+    /// The next request to be answered.
+    next: usize,
+    /// The run that request belongs to.
+    run: usize,
+    /// keyless' own requests (AUTH, PING) belong to this connection and never move to another one.
+    own: bool,
+}
+
+/// The requests under way on one connection.
+#[derive(Default)]
+pub(crate) struct Inflight {
+    flights: VecDeque<Flight>,
+    requests: usize,
+    /// Index of the first flight that is not wholly sent.
+    sending: usize,
+}
+
+impl Inflight {
+    /// Appends a block of requests that are about to be written.
+    pub(crate) fn push(&mut self, block: Block, own: bool) {
+        self.requests += block.ends.len();
+        self.flights.push_back(Flight { block, sent: 0, next: 0, run: 0, own });
+    }
+
+    /// How many requests wait for their reply.
+    pub(crate) fn len(&self) -> usize {
+        self.requests
+    }
+
+    /// The bytes to be written next; empty when all was written.
+    pub(crate) fn unsent(&self) -> &[u8] {
+        self.flights.get(self.sending).map_or(&[], |flight| &flight.block.bytes[flight.sent..])
+    }
+
+    /// Notes that so many bytes of `unsent` were written.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        let flight = &mut self.flights[self.sending];
+        flight.sent += bytes;
+        if flight.sent == flight.block.bytes.len() {
+            self.sending += 1;
+        }
+    }
+
+    /// Hands whole reply frames to those who wait for them: `block[..ends[0]]` is the first one.
+    ///
+    /// `false` when there are more replies than written requests: the stream is out of step.
+    #[must_use]
+    pub(crate) fn deliver(
+        &mut self,
+        block: &Bytes,
+        mut start: usize,
+        mut ends: &[usize],
+        wakers: &mut Vec<Waker>,
+        emptied: &mut Vec<Block>,
+    ) -> bool {
+        while !ends.is_empty() {
+            let Some(flight) = self.flights.front_mut() else { return false };
+            let run = &flight.block.runs[flight.run];
+            let run_end = flight.block.run_end(flight.run);
+            let count = ends.len().min(run_end - flight.next);
+            if flight.block.ends[flight.next + count - 1] > flight.sent {
+                return false;
+            }
+            let (now, later) = ends.split_at(count);
+            if let Some(sink) = &run.sink {
+                let tag = run.first_tag + (flight.next - run.first) as u64;
+                wake_later(wakers, sink.complete(tag, Replies { block, start, ends: now }));
+            }
+            start = now[count - 1];
+            ends = later;
+            flight.next += count;
+            self.requests -= count;
+            if flight.next == run_end {
+                flight.run += 1;
+                if flight.next == flight.block.ends.len()
+                    && let Some(flight) = self.flights.pop_front()
+                {
+                    self.sending -= 1;
+                    emptied.push(flight.block);
+                }
+            }
+        }
+        true
+    }
+
+    /// Tells those whose time is up. Their place in the order of replies stays.
+    pub(crate) fn expire(&mut self, now: Instant, error: &Error) -> Vec<Failure> {
+        let mut failures = Vec::new();
+        for flight in &mut self.flights {
+            for index in flight.run..flight.block.runs.len() {
+                let end = flight.block.run_end(index);
+                let run = &mut flight.block.runs[index];
+                if run.deadline > now {
+                    continue;
+                }
+                if let Some(sink) = run.sink.take() {
+                    failures.push(failure(
+                        sink,
+                        run.first_tag,
+                        run.first,
+                        flight.next.max(run.first)..end,
+                        error,
+                    ));
+                }
+            }
+        }
+        failures
+    }
+
+    /// The connection is gone. Gives the requests that can safely go to the next one, in order, and tells
+    /// all others `lost` with `maybe_executed` set.
+    ///
+    /// Safe is what never left this process whole, and what only reads.
+    pub(crate) fn abandon(self, lost: &Error) -> (Vec<Block>, Vec<Failure>) {
+        let (mut again, mut failures) = (Vec::new(), Vec::new());
+        let lost = lost.clone().executed(true);
+        for flight in self.flights {
+            let block = &flight.block;
+            let mut kept = Block::default();
+            for index in flight.run..block.runs.len() {
+                let (run, end) = (&block.runs[index], block.run_end(index));
+                let Some(sink) = &run.sink else { continue };
+                let first = flight.next.max(run.first);
+                let fail = |range| failure(Arc::clone(sink), run.first_tag, run.first, range, &lost);
+                if flight.own {
+                    failures.push(fail(first..end));
+                } else if run.atomic {
+                    if block.ends[end - 1] > flight.sent {
+                        kept.append(block, run.first..end, run);
+                    } else {
+                        failures.push(fail(first..end));
+                    }
+                } else {
+                    for (start, end, safe) in stretches(first..end, |request| {
+                        block.ends[request] > flight.sent || command::only_reads(block.request(request))
+                    }) {
+                        if safe {
+                            kept.append(block, start..end, run);
+                        } else {
+                            failures.push(fail(start..end));
+                        }
+                    }
+                }
+            }
+            again.push(kept);
+        }
+        (again, failures)
+    }
+}
+
+fn failure(
+    sink: Arc<dyn CompletionSink>,
+    first_tag: u64,
+    first: usize,
+    range: std::ops::Range<usize>,
+    error: &Error,
+) -> Failure {
+    Failure {
+        sink,
+        first_tag: first_tag + (range.start - first) as u64,
+        count: range.len(),
+        error: error.clone().executed(true),
+    }
+}
+
+/// Cuts a range into stretches on which `test` answers alike.
+fn stretches(range: std::ops::Range<usize>, test: impl Fn(usize) -> bool) -> Vec<(usize, usize, bool)> {
+    let mut found: Vec<(usize, usize, bool)> = Vec::new();
+    for index in range {
+        let answer = test(index);
+        match found.last_mut() {
+            Some((_, end, last)) if *last == answer => *end = index + 1,
+            _ => found.push((index, index + 1, answer)),
+        }
+    }
+    found
+}
+
+/// Notes a waker for the end of the batch; equal neighbours are one.
+pub(crate) fn wake_later(wakers: &mut Vec<Waker>, waker: Option<Waker>) {
+    if let Some(waker) = waker
+        && !wakers.last().is_some_and(|last| last.will_wake(&waker))
+    {
+        wakers.push(waker);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::batch::Batch;
+    use crate::connection::outbox::tests::Recorder;
+    use crate::error::ErrorCode;
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    fn block(commands: &[(&[&str], u64)], sink: &Arc<Recorder>) -> Block {
+        let mut block = Block::default();
+        for (names, tag) in commands {
+            let mut batch = Batch::new();
+            for name in *names {
+                batch.push(&[name]).unwrap();
+            }
+            block.take_in(&mut batch, sink.clone(), *tag, Instant::now() + Duration::from_secs(5));
+        }
+        block
+    }
+
+    fn lost() -> Error {
+        Error::new(ErrorCode::ConnectionLost, "Gone.", "")
+    }
+
+    fn replies(texts: &[&str]) -> (Bytes, Vec<usize>) {
+        let mut ends = Vec::new();
+        let mut bytes = Vec::new();
+        for text in texts {
+            bytes.extend_from_slice(text.as_bytes());
+            ends.push(bytes.len());
+        }
+        (bytes.into(), ends)
+    }
+
+    #[test]
+    fn replies_reach_their_runs_across_blocks() {
+        let sink = Arc::new(Recorder::default());
+        let mut inflight = Inflight::default();
+        inflight.push(block(&[(&["a", "b"], 1), (&["c"], 7)], &sink), false);
+        inflight.push(block(&[(&["d"], 9)], &sink), false);
+        while !inflight.unsent().is_empty() {
+            let bytes = inflight.unsent().len();
+            inflight.sent(bytes);
+        }
+        let (bytes, ends) = replies(&["+1\r\n", "+2\r\n", "+3\r\n", "+4\r\n"]);
+        let (mut wakers, mut emptied) = (Vec::new(), Vec::new());
+        assert!(inflight.deliver(&bytes, 0, &ends[..1], &mut wakers, &mut emptied));
+        assert!(inflight.deliver(&bytes, ends[0], &ends[1..], &mut wakers, &mut emptied));
+        let told: Vec<_> = sink.0.lock().drain(..).map(|(tag, reply)| (tag, reply.unwrap())).collect();
+        let expected = [
+            (1, b"+1\r\n".to_vec()),
+            (2, b"+2\r\n".to_vec()),
+            (7, b"+3\r\n".to_vec()),
+            (9, b"+4\r\n".to_vec()),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!((inflight.len(), emptied.len()), (0, 2));
+        assert!(
+            !inflight.deliver(&bytes, 0, &ends[..1], &mut wakers, &mut emptied),
+            "a reply nobody asked for"
+        );
+    }
+
+    #[test]
+    fn a_reply_to_what_was_not_written_is_out_of_step() {
+        let sink = Arc::new(Recorder::default());
+        let mut inflight = Inflight::default();
+        inflight.push(block(&[(&["a"], 1)], &sink), false);
+        inflight.sent(3);
+        let (bytes, ends) = replies(&["+1\r\n"]);
+        assert!(!inflight.deliver(&bytes, 0, &ends, &mut Vec::new(), &mut Vec::new()));
+    }
+
+    #[test]
+    fn who_waited_too_long_is_told_once_and_the_reply_is_dropped() {
+        let sink = Arc::new(Recorder::default());
+        let mut inflight = Inflight::default();
+        inflight.push(block(&[(&["a"], 1), (&["b"], 2)], &sink), false);
+        inflight.sent(inflight.unsent().len());
+        let later = Instant::now() + Duration::from_secs(6);
+        Failure::tell(inflight.expire(later, &Error::new(ErrorCode::Timeout, "Late.", "")));
+        assert!(inflight.expire(later, &lost()).is_empty());
+        let (bytes, ends) = replies(&["+1\r\n", "+2\r\n"]);
+        assert!(inflight.deliver(&bytes, 0, &ends, &mut Vec::new(), &mut Vec::new()));
+        assert_eq!(inflight.len(), 0);
+        let told = sink.0.lock();
+        assert_eq!(told.len(), 2);
+        assert!(told.iter().all(|(_, outcome)| outcome.as_ref().is_err_and(Error::maybe_executed)));
+    }
+
+    #[test]
+    fn a_transaction_moves_whole_or_fails_whole() {
+        for (sent_all, moved) in [(true, 0), (false, 4)] {
+            let sink = Arc::new(Recorder::default());
+            let mut batch = Batch::new();
+            batch.push(&["INCR", "k"]).unwrap();
+            batch.push(&["GET", "k"]).unwrap();
+            let mut block = Block::default();
+            block.take_in(&mut batch.into_transaction(), sink.clone(), 0, Instant::now());
+            let mut inflight = Inflight::default();
+            let all = block.bytes.len();
+            inflight.push(block, false);
+            inflight.sent(if sent_all { all } else { all - 1 });
+            let (bytes, ends) = replies(&["+OK\r\n"]);
+            assert!(inflight.deliver(&bytes, 0, &ends, &mut Vec::new(), &mut Vec::new()));
+            let (again, failures) = inflight.abandon(&lost());
+            assert_eq!(again.iter().map(|block| block.ends.len()).sum::<usize>(), moved);
+            assert_eq!(
+                failures.iter().map(|failure| failure.count).sum::<usize>(),
+                if sent_all { 3 } else { 0 }
+            );
+        }
+    }
+
+    proptest! {
+        /// However far writing and answering had come: each request is answered, moved or failed, once.
+        #[test]
+        fn every_request_ends_exactly_once(
+            names in prop::collection::vec(prop::collection::vec(prop_oneof![Just("GET"), Just("INCR")], 1..4), 1..6),
+            sent in 0usize..400,
+            answered in 0usize..12,
+        ) {
+            let sink = Arc::new(Recorder::default());
+            let mut inflight = Inflight::default();
+            let (mut tag, mut writes) = (0u64, Vec::new());
+            for run in &names {
+                inflight.push(block(&[(run, tag)], &sink), false);
+                writes.extend(run.iter().map(|name| *name == "INCR"));
+                tag += run.len() as u64;
+            }
+            let (mut left, mut whole) = (sent, 0);
+            while left > 0 && !inflight.unsent().is_empty() {
+                let bytes = left.min(inflight.unsent().len());
+                inflight.sent(bytes);
+                left -= bytes;
+            }
+            let mut end = 0;
+            for run in &names {
+                for name in run {
+                    end += format!("*1\r\n${}\r\n{name}\r\n", name.len()).len();
+                    whole += usize::from(end <= sent);
+                }
+            }
+            let answered = answered.min(whole);
+            let texts = vec!["+R\r\n"; answered];
+            let (bytes, ends) = replies(&texts);
+            prop_assert!(inflight.deliver(&bytes, 0, &ends, &mut Vec::new(), &mut Vec::new()));
+            let (again, failures) = inflight.abandon(&lost());
+            for failure in &failures {
+                for tag in failure.first_tag..failure.first_tag + failure.count as u64 {
+                    let index = usize::try_from(tag).unwrap();
+                    prop_assert!(writes[index] && index < whole, "only a written write may fail");
+                }
+            }
+            Failure::tell(failures);
+            let mut seen: Vec<u64> = sink.0.lock().iter().map(|(tag, _)| *tag).collect();
+            let mut moved: Vec<u64> = Vec::new();
+            for block in &again {
+                for (index, run) in block.runs.iter().enumerate() {
+                    moved.extend((run.first_tag..).take(block.run_end(index) - run.first));
+                }
+            }
+            prop_assert!(moved.is_sorted());
+            seen.extend(moved);
+            seen.sort_unstable();
+            prop_assert_eq!(seen, (0..tag).collect::<Vec<_>>());
+        }
+    }
+}
