@@ -5,4 +5,7 @@ pub(crate) mod command;
 pub(crate) mod decode;
 pub(crate) mod frame;
 pub(crate) mod inflight;
+pub(crate) mod link;
 pub(crate) mod outbox;
+pub(crate) mod tls;
+pub(crate) mod transport;

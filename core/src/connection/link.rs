@@ -1,0 +1,409 @@
+//! One live connection: takes requests from the outbox, writes them, reads replies, hands them to those
+//! who wait. Whoever holds `io` drives; the I/O thread does so by default. Decides nothing about sign-in
+//! or reconnecting: that is `supervisor`'s and `reauth`'s.
+
+use super::batch::{Batch, CompletionSink};
+use super::frame::Scanner;
+use super::inflight::Inflight;
+use super::outbox::{Block, Failure, Outbox};
+use super::transport::{Received, Transport};
+use crate::error::{Error, ErrorCode, Result};
+use bytes::BytesMut;
+use parking_lot::Mutex;
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+/// How much the buffer for replies grows by; replies that fit are slices of one allocation.
+const REPLY_BYTES: usize = 64 << 10;
+
+/// A connection that is signed in, or about to be.
+pub(crate) struct Link {
+    io: Mutex<Io>,
+    /// The socket as the I/O thread's runtime sees it: only its readiness is used.
+    reactor: TcpStream,
+    outbox: Arc<Mutex<Outbox>>,
+    /// Takes nothing from the outbox (any more): not signed in yet, or about to be replaced.
+    closed_for_new: AtomicBool,
+    /// The I/O thread looks after deadlines at short intervals now. Without it nobody else may write,
+    /// because a request that is never answered would then never time out.
+    watched: AtomicBool,
+    /// Counts replies and pushes, so that a watcher sees whether the peer is alive.
+    received: AtomicU64,
+    pushes: AtomicU64,
+}
+
+struct Io {
+    transport: Transport,
+    scanner: Scanner,
+    /// Decrypted bytes that are not a whole frame yet.
+    replies: BytesMut,
+    inflight: Inflight,
+    /// keyless' own requests, which go before those of the outbox and never to another connection.
+    own: Vec<Block>,
+    emptied: Vec<Block>,
+    ends: Vec<usize>,
+    /// Pushes among the frames of one read: before which reply they came, and where they are.
+    pushes: Vec<(usize, usize, usize)>,
+    wakers: Vec<Waker>,
+    /// The last write left bytes behind: the socket must become writable first.
+    blocked: bool,
+}
+
+/// What a watcher wants to know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Progress {
+    /// Requests taken and not answered.
+    pub(crate) inflight: usize,
+    /// Frames read so far.
+    pub(crate) received: u64,
+}
+
+impl Link {
+    /// Wraps a transport whose TLS handshake is done. Must be called inside the I/O thread's runtime.
+    ///
+    /// The link takes nothing from the outbox until [`Link::open`].
+    pub(crate) fn new(
+        transport: Transport,
+        outbox: Arc<Mutex<Outbox>>,
+        max_reply_bytes: usize,
+    ) -> io::Result<Self> {
+        let reactor = TcpStream::from_std(transport.socket().try_clone()?)?;
+        let io = Io {
+            transport,
+            scanner: Scanner::new(max_reply_bytes),
+            replies: BytesMut::with_capacity(REPLY_BYTES),
+            inflight: Inflight::default(),
+            own: Vec::new(),
+            emptied: Vec::new(),
+            ends: Vec::new(),
+            pushes: Vec::new(),
+            wakers: Vec::new(),
+            blocked: false,
+        };
+        Ok(Self {
+            io: Mutex::new(io),
+            reactor,
+            outbox,
+            closed_for_new: AtomicBool::new(true),
+            watched: AtomicBool::new(false),
+            received: AtomicU64::new(0),
+            pushes: AtomicU64::new(0),
+        })
+    }
+
+    /// From now on requests are taken from the outbox.
+    pub(crate) fn open(&self) {
+        self.closed_for_new.store(false, Ordering::Release);
+    }
+
+    /// From now on no request is taken from the outbox; what was taken is still answered.
+    pub(crate) fn drain(&self) {
+        self.closed_for_new.store(true, Ordering::Release);
+    }
+
+    /// Queues requests of keyless itself before everything in the outbox. The next `poll` writes them.
+    pub(crate) fn submit_own(&self, batch: &mut Batch, sink: Arc<dyn CompletionSink>, deadline: Instant) {
+        let mut block = Block::default();
+        block.take_in(batch, sink, 0, deadline);
+        self.io.lock().own.push(block);
+    }
+
+    /// How far things are.
+    pub(crate) fn progress(&self) -> Progress {
+        let io = self.io.lock();
+        Progress {
+            inflight: io.inflight.len() + io.own.iter().map(|block| block.ends.len()).sum::<usize>(),
+            received: self.received.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Whether anybody waits for a reply or to be written.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.io.lock().inflight.len() > 0 || self.outbox.lock().len() > 0
+    }
+
+    /// Says whether the I/O thread looks after deadlines at short intervals.
+    pub(crate) fn set_watched(&self, watched: bool) {
+        self.watched.store(watched, Ordering::Release);
+    }
+
+    /// Tells requests under way whose time is up.
+    pub(crate) fn expire(&self, now: Instant, error: &Error) {
+        let failures = self.io.lock().inflight.expire(now, error);
+        Failure::tell(failures);
+    }
+
+    /// Writes from the calling thread if the connection is idle and nobody else drives it: that saves
+    /// waking the I/O thread. Whatever cannot be done here, the I/O thread does.
+    ///
+    /// `false`: the I/O thread must be woken.
+    pub(crate) fn try_write_here(&self) -> bool {
+        if !self.watched.load(Ordering::Acquire) {
+            return false;
+        }
+        let Some(mut io) = self.io.try_lock() else { return false };
+        if io.blocked || io.inflight.len() > 0 {
+            return false;
+        }
+        // An error is left for the I/O thread, which meets it again and ends the link.
+        matches!(self.flush(&mut io), Ok(())) && !io.blocked
+    }
+
+    /// Drives the connection as far as it goes without waiting. Ready when the connection has ended.
+    ///
+    /// Must be called on the I/O thread.
+    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Error> {
+        loop {
+            let mut io = self.io.lock();
+            let step = self.step(&mut io, cx);
+            let mut wakers = std::mem::take(&mut io.wakers);
+            if !wakers.is_empty() {
+                drop(io);
+                wakers.drain(..).for_each(Waker::wake);
+                io = self.io.lock();
+                if io.wakers.is_empty() {
+                    io.wakers = wakers;
+                }
+            }
+            match step {
+                Err(error) => return Poll::Ready(error),
+                Ok(true) => {}
+                Ok(false) => {
+                    let may_take = !io.blocked && !self.closed_for_new.load(Ordering::Acquire);
+                    let own = !io.blocked && !io.own.is_empty();
+                    drop(io);
+                    let mut outbox = self.outbox.lock();
+                    if own || (may_take && outbox.len() > 0) {
+                        continue;
+                    }
+                    if !self.closed_for_new.load(Ordering::Acquire) {
+                        outbox.sleep(cx.waker());
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// One write and one read; `true` when either got anywhere.
+    fn step(&self, io: &mut Io, cx: &mut Context<'_>) -> Result<bool> {
+        let mut progress = false;
+        if !io.blocked {
+            self.flush(io).map_err(|error| connection_ended(&error))?;
+        }
+        if io.blocked && self.reactor.poll_write_ready(cx).is_ready() {
+            // Only an attempt that the socket refused may clear the runtime's memory of "writable".
+            let written = self.reactor.try_io(Interest::WRITABLE, || {
+                self.flush(io)?;
+                if io.blocked { Err(ErrorKind::WouldBlock.into()) } else { Ok(()) }
+            });
+            match written {
+                Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(connection_ended(&error)),
+                _ => progress = true,
+            }
+        }
+        if self.reactor.poll_read_ready(cx).is_ready() {
+            let mut outcome = None;
+            let read =
+                self.reactor.try_io(Interest::READABLE, || match io.transport.receive(&mut io.replies) {
+                    Ok(received) => {
+                        outcome = Some(received);
+                        // An emptied socket announces new bytes by itself: no need to ask it once more.
+                        if received == Received::Some { Ok(()) } else { Err(ErrorKind::WouldBlock.into()) }
+                    }
+                    Err(error) => Err(error),
+                });
+            match (outcome, read) {
+                (Some(received), _) => {
+                    self.hand_out(io)?;
+                    if received == Received::End {
+                        return Err(connection_ended(&ErrorKind::UnexpectedEof.into()));
+                    }
+                    progress = true;
+                }
+                (None, Err(error)) if error.kind() != ErrorKind::WouldBlock => {
+                    return Err(connection_ended(&error));
+                }
+                // Not readable after all: the next round asks the runtime to wake us when it is.
+                (None, _) => progress = true,
+            }
+        }
+        Ok(progress)
+    }
+
+    /// Writes all there is to write, until the socket takes no more.
+    fn flush(&self, io: &mut Io) -> io::Result<()> {
+        io.blocked = true;
+        if !io.transport.flush()? {
+            return Ok(());
+        }
+        loop {
+            if io.inflight.unsent().is_empty() {
+                if io.own.is_empty() {
+                    if self.closed_for_new.load(Ordering::Acquire) {
+                        break;
+                    }
+                    let Some(block) = self.outbox.lock().take(&mut io.emptied) else { break };
+                    io.inflight.push(block, false);
+                } else {
+                    let block = io.own.remove(0);
+                    io.inflight.push(block, true);
+                }
+            }
+            let written = io.transport.send(io.inflight.unsent())?;
+            if written == 0 {
+                return Ok(());
+            }
+            io.inflight.sent(written);
+        }
+        io.blocked = !io.transport.flush()?;
+        Ok(())
+    }
+
+    /// Hands the whole frames that were read to those who wait for them.
+    fn hand_out(&self, io: &mut Io) -> Result<()> {
+        let Io { scanner, replies, inflight, emptied, ends, pushes, wakers, .. } = io;
+        ends.clear();
+        pushes.clear();
+        let mut start = 0;
+        let mut verdict = Ok(());
+        while start < replies.len() {
+            match scanner.scan(&replies[start..]) {
+                Ok(Some(frame)) => {
+                    let end = start + frame.end;
+                    if frame.push {
+                        pushes.push((ends.len(), start, end));
+                    } else {
+                        ends.push(end);
+                    }
+                    start = end;
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    verdict = Err(error);
+                    break;
+                }
+            }
+        }
+        if start > 0 {
+            let block = replies.split_to(start).freeze();
+            self.received.fetch_add((ends.len() + pushes.len()) as u64, Ordering::Relaxed);
+            let (mut from, mut begin) = (0, 0);
+            for &(before, push_start, push_end) in pushes.iter() {
+                if before > from && !inflight.deliver(&block, begin, &ends[from..before], wakers, emptied) {
+                    return Err(out_of_step());
+                }
+                (from, begin) = (before, push_end);
+                // Subscriptions are not offered yet; what a server pushes unasked is counted and dropped.
+                tracing::trace!(bytes = push_end - push_start, "push");
+                self.pushes.fetch_add(1, Ordering::Relaxed);
+            }
+            if !inflight.deliver(&block, begin, &ends[from..], wakers, emptied) {
+                return Err(out_of_step());
+            }
+        }
+        // Room for the next read, or for the rest of a long string: as much again as has arrived.
+        let missing = scanner.needed().saturating_sub(replies.len());
+        replies.reserve(missing.min(replies.len().max(REPLY_BYTES)));
+        verdict
+    }
+
+    /// Ends the connection. What can be sent again on the next one goes back to the outbox; the others
+    /// are told `error`.
+    pub(crate) fn end(&self, error: &Error) {
+        self.drain();
+        let (again, failures, wakers) = {
+            let mut io = self.io.lock();
+            io.transport.close();
+            let own = std::mem::take(&mut io.own);
+            let mut inflight = std::mem::take(&mut io.inflight);
+            own.into_iter().for_each(|block| inflight.push(block, true));
+            let (again, failures) = inflight.abandon(error);
+            (again, failures, std::mem::take(&mut io.wakers))
+        };
+        self.outbox.lock().put_back(again);
+        Failure::tell(failures);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").field("progress", &self.progress()).finish_non_exhaustive()
+    }
+}
+
+fn connection_ended(error: &io::Error) -> Error {
+    let what = match error.kind() {
+        ErrorKind::UnexpectedEof => "The server closed the connection.".to_owned(),
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => "The connection was reset.".to_owned(),
+        ErrorKind::TimedOut => {
+            "The network path to the server is gone: sent data was not acknowledged.".to_owned()
+        }
+        _ => format!("The connection failed: {error}."),
+    };
+    Error::new(ErrorCode::ConnectionLost, what, "keyless reconnects by itself.")
+}
+
+fn out_of_step() -> Error {
+    Error::new(
+        ErrorCode::Protocol,
+        "The server sent a reply that answers no request.",
+        "This points at a proxy that alters the stream.",
+    )
+}
+
+/// A sink for one request of keyless itself, and a future of its reply.
+#[derive(Default)]
+pub(crate) struct OneReply(Mutex<OneReplyState>);
+
+#[derive(Default)]
+struct OneReplyState {
+    replies: Vec<Result<bytes::Bytes>>,
+    waker: Option<Waker>,
+}
+
+impl OneReply {
+    /// Waits for `count` replies.
+    pub(crate) async fn wait(&self, count: usize) -> Vec<Result<bytes::Bytes>> {
+        std::future::poll_fn(|cx| self.poll(cx, count)).await
+    }
+
+    /// Ready when `count` replies are there.
+    pub(crate) fn poll(&self, cx: &mut Context<'_>, count: usize) -> Poll<Vec<Result<bytes::Bytes>>> {
+        let mut state = self.0.lock();
+        if state.replies.len() >= count {
+            return Poll::Ready(std::mem::take(&mut state.replies));
+        }
+        state.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl CompletionSink for OneReply {
+    fn complete(&self, _first_tag: u64, replies: super::batch::Replies<'_>) -> Option<Waker> {
+        let mut state = self.0.lock();
+        state.replies.extend((0..replies.len()).map(|index| Ok(replies.get(index))));
+        state.waker.take()
+    }
+
+    fn fail(&self, _first_tag: u64, count: usize, error: &Error) -> Option<Waker> {
+        let mut state = self.0.lock();
+        state.replies.extend((0..count).map(|_| Err(error.clone())));
+        state.waker.take()
+    }
+}
+
+/// The error of a request that was not answered in time.
+pub(crate) fn timed_out(after: Duration) -> Error {
+    Error::new(
+        ErrorCode::Timeout,
+        format!("No answer came within {} ms.", after.as_millis()),
+        "Look for slow commands (SLOWLOG) and an overloaded cache or network; raise command_timeout if this is expected.",
+    )
+}
