@@ -5,6 +5,7 @@
 pub mod credential;
 pub mod error;
 pub mod event;
+mod runtime;
 pub mod secret;
 pub mod token;
 
