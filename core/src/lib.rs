@@ -6,6 +6,7 @@ pub mod connection;
 pub mod credential;
 pub mod error;
 pub mod event;
+mod runtime;
 pub mod secret;
 pub mod token;
 

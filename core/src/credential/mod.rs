@@ -37,3 +37,29 @@ pub trait TokenProvider: fmt::Debug + Send + Sync + 'static {
     /// Acquires a token.
     fn token<'a>(&'a self, request: &'a TokenRequest) -> TokenFuture<'a>;
 }
+
+/// An identity to sign in with. Cheap to clone; `Debug` shows its kind and nothing of its secrets.
+#[derive(Clone)]
+pub struct Credential(Arc<dyn TokenProvider>);
+
+impl Credential {
+    /// A credential of any kind.
+    pub fn from_provider(provider: Arc<dyn TokenProvider>) -> Self {
+        Self(provider)
+    }
+
+    /// The kind's name as errors and logs show it.
+    pub fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    pub(crate) fn into_provider(self) -> Arc<dyn TokenProvider> {
+        self.0
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Credential").field(&self.name()).finish()
+    }
+}

@@ -1,5 +1,21 @@
 //! What we hold: a token, its claims, when to replace it, and the source that does so.
 
+mod claims;
+mod clock;
+mod options;
+mod refresher;
+pub mod schedule;
+mod source;
+mod state;
+
+#[cfg(test)]
+mod scenarios;
+
+pub use claims::Claims;
+pub use options::{DEFAULT_SCOPE, TokenSourceOptions, UserName};
+pub use source::{Subscription, TokenSource};
+pub use state::TokenState;
+
 use crate::secret::Secret;
 use std::sync::Arc;
 use std::time::SystemTime;
