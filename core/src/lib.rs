@@ -1,14 +1,21 @@
 //! Azure Managed Redis without access keys.
+//!
+//! keyless signs in with Microsoft Entra ID, fetches a fresh token before the old one expires, signs every
+//! live connection in again without dropping a command, and tells the application through events.
 
 #![forbid(unsafe_code)]
 
-pub mod connection;
+mod client;
+mod connection;
 pub mod credential;
 pub mod error;
 pub mod event;
 mod runtime;
-pub mod secret;
+mod secret;
 pub mod token;
 
+pub use client::{Client, Pipeline, Stats};
+pub use connection::{Batch, CompletionSink, MAX_ARGUMENT_BYTES, Replies};
 pub use error::{Error, ErrorCode, Result};
+pub use redis;
 pub use secret::Secret;

@@ -1,33 +1,73 @@
 //! The threads behind the handles: lazily started, one set per process, started anew in a forked child.
 
-/// Token requests, name resolution and credential callbacks.
-mod token {
-    use crate::error::{Error, ErrorCode, Result};
-    use parking_lot::Mutex;
-    use std::future::pending;
-    use std::sync::mpsc::sync_channel;
-    use std::thread;
-    use tokio::runtime::{Builder, Handle};
+use crate::error::{Error, ErrorCode, Result};
+use parking_lot::Mutex;
+use std::future::pending;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+use tokio::runtime::{Builder, Handle};
 
+/// The most I/O threads a process has, whatever its clients ask for.
+pub(crate) const MAX_IO_THREADS: usize = 16;
+
+/// Sockets and nothing else.
+static IO: [Service; MAX_IO_THREADS] = [const { Service::new("keyless-io") }; MAX_IO_THREADS];
+/// Token requests and credential callbacks.
+static TOKEN: Service = Service::new("keyless-token");
+
+/// The runtime of one of the threads `keyless-io`. Fails with [`ErrorCode::Internal`] when the system gives
+/// no thread.
+pub(crate) fn io(index: usize) -> Result<Handle> {
+    IO[index % MAX_IO_THREADS].handle()
+}
+
+/// The runtime of the thread `keyless-token`. Fails with [`ErrorCode::Internal`] when the system gives no
+/// thread.
+pub(crate) fn token() -> Result<Handle> {
+    TOKEN.handle()
+}
+
+/// A thread with a runtime of its own, which is started by the first use in a process and lives as long as
+/// the process.
+struct Service {
+    name: &'static str,
     /// The process the thread belongs to and the way to it.
-    static TOKEN: Mutex<Option<(u32, Handle)>> = Mutex::new(None);
+    running: Mutex<Option<(u32, Handle)>>,
+}
 
-    /// The runtime of the thread `keyless-token`, which is started by the first call of a process and lives as
-    /// long as the process.
-    ///
-    /// A forked child has no such thread: its first call starts one. Fails with [`ErrorCode::Internal`] when the
-    /// system gives no thread.
-    pub(crate) fn token() -> Result<Handle> {
+impl Service {
+    const fn new(name: &'static str) -> Self {
+        Self { name, running: Mutex::new(None) }
+    }
+
+    /// A forked child has no such thread: its first call starts one.
+    fn handle(&self) -> Result<Handle> {
         let process = std::process::id();
-        let mut current = TOKEN.lock();
+        let mut current = self.running.lock();
         if let Some((owner, handle)) = &*current
             && *owner == process
         {
             return Ok(handle.clone());
         }
+        let handle = self.start()?;
+        if let Some((_, parents)) = current.replace((process, handle.clone())) {
+            // The parent's thread does not exist here; winding its runtime down would touch its descriptors.
+            std::mem::forget(parents);
+        }
+        Ok(handle)
+    }
+
+    fn start(&self) -> Result<Handle> {
+        let failed = |error: &dyn std::fmt::Display| {
+            Error::new(
+                ErrorCode::Internal,
+                format!("The thread {} could not be started: {error}.", self.name),
+                "Check the limits on threads and open files of this process.",
+            )
+        };
         let (send, receive) = sync_channel(1);
         thread::Builder::new()
-            .name("keyless-token".into())
+            .name(self.name.into())
             .spawn(move || match Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => {
                     let _ = send.send(Ok(runtime.handle().clone()));
@@ -38,21 +78,6 @@ mod token {
                 }
             })
             .map_err(|error| failed(&error))?;
-        let handle = receive.recv().map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
-        if let Some((_, parents)) = current.replace((process, handle.clone())) {
-            // The parent's thread does not exist here; winding its runtime down would touch its descriptors.
-            std::mem::forget(parents);
-        }
-        Ok(handle)
-    }
-
-    fn failed(error: &dyn std::fmt::Display) -> Error {
-        Error::new(
-            ErrorCode::Internal,
-            format!("The thread for token requests could not be started: {error}."),
-            "Check the limits on threads and open files of this process.",
-        )
+        receive.recv().map_err(|error| failed(&error))?.map_err(|error| failed(&error))
     }
 }
-
-pub(crate) use token::token;

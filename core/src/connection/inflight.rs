@@ -90,9 +90,12 @@ impl Inflight {
             if flight.next == run_end {
                 flight.run += 1;
                 if flight.next == flight.block.ends.len()
-                    && let Some(flight) = self.flights.pop_front()
+                    && let Some(mut flight) = self.flights.pop_front()
                 {
                     self.sending -= 1;
+                    if flight.own {
+                        flight.block.wipe();
+                    }
                     emptied.push(flight.block);
                 }
             }
@@ -131,7 +134,7 @@ impl Inflight {
     pub(crate) fn abandon(self, lost: &Error) -> (Vec<Block>, Vec<Failure>) {
         let (mut again, mut failures) = (Vec::new(), Vec::new());
         let lost = lost.clone().executed(true);
-        for flight in self.flights {
+        for mut flight in self.flights {
             let block = &flight.block;
             let mut kept = Block::default();
             for index in flight.run..block.runs.len() {
@@ -160,6 +163,9 @@ impl Inflight {
                 }
             }
             again.push(kept);
+            if flight.own {
+                flight.block.wipe();
+            }
         }
         (again, failures)
     }

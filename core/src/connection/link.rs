@@ -5,7 +5,7 @@
 use super::batch::{Batch, CompletionSink};
 use super::frame::Scanner;
 use super::inflight::Inflight;
-use super::outbox::{Block, Failure, Outbox};
+use super::outbox::{Block, Failure, Outbox, Run};
 use super::transport::{Received, Transport};
 use crate::error::{Error, ErrorCode, Result};
 use bytes::BytesMut;
@@ -106,11 +106,31 @@ impl Link {
         self.closed_for_new.store(true, Ordering::Release);
     }
 
-    /// Queues requests of keyless itself before everything in the outbox. The next `poll` writes them.
-    pub(crate) fn submit_own(&self, batch: &mut Batch, sink: Arc<dyn CompletionSink>, deadline: Instant) {
-        let mut block = Block::default();
-        block.take_in(batch, sink, 0, deadline);
-        self.io.lock().own.push(block);
+    /// Queues requests of keyless itself before everything in the outbox. The next `poll` writes them;
+    /// their bytes are wiped once they are answered.
+    pub(crate) fn submit_own(&self, batch: Batch, sink: Arc<dyn CompletionSink>, deadline: Instant) {
+        let run = Run { sink: Some(sink), first_tag: 0, first: 0, deadline, atomic: false };
+        self.io.lock().own.push(Block { bytes: batch.bytes, ends: batch.ends, runs: vec![run] });
+    }
+
+    /// Ends the time of close watching, unless somebody waits. From then on nobody but the I/O thread writes.
+    pub(crate) fn unwatch(&self) -> bool {
+        let io = self.io.lock();
+        if io.inflight.len() > 0 || self.outbox.lock().len() > 0 {
+            return false;
+        }
+        self.watched.store(false, Ordering::Release);
+        true
+    }
+
+    /// From now on the I/O thread looks after deadlines at short intervals.
+    pub(crate) fn watch(&self) {
+        self.watched.store(true, Ordering::Release);
+    }
+
+    /// Whether no request is taken from the outbox.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.closed_for_new.load(Ordering::Acquire)
     }
 
     /// How far things are.
@@ -125,11 +145,6 @@ impl Link {
     /// Whether anybody waits for a reply or to be written.
     pub(crate) fn is_busy(&self) -> bool {
         self.io.lock().inflight.len() > 0 || self.outbox.lock().len() > 0
-    }
-
-    /// Says whether the I/O thread looks after deadlines at short intervals.
-    pub(crate) fn set_watched(&self, watched: bool) {
-        self.watched.store(watched, Ordering::Release);
     }
 
     /// Tells requests under way whose time is up.
@@ -147,7 +162,7 @@ impl Link {
             return false;
         }
         let Some(mut io) = self.io.try_lock() else { return false };
-        if io.blocked || io.inflight.len() > 0 {
+        if io.blocked || io.inflight.len() > 0 || !self.watched.load(Ordering::Acquire) {
             return false;
         }
         // An error is left for the I/O thread, which meets it again and ends the link.

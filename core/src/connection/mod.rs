@@ -1,11 +1,21 @@
 //! How we talk: the only place that opens sockets.
 
-pub(crate) mod batch;
-pub(crate) mod command;
+mod batch;
+mod command;
 pub(crate) mod decode;
-pub(crate) mod frame;
-pub(crate) mod inflight;
-pub(crate) mod link;
-pub(crate) mod outbox;
+mod dial;
+mod frame;
+mod handshake;
+mod inflight;
+mod link;
+mod monitor;
+pub(crate) mod node;
+mod outbox;
+mod reauth;
+pub(crate) mod settings;
+mod socket;
+pub(crate) mod supervisor;
 pub(crate) mod tls;
-pub(crate) mod transport;
+mod transport;
+
+pub use batch::{Batch, CompletionSink, MAX_ARGUMENT_BYTES, Replies};

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
+use zeroize::Zeroize;
 
 /// Batches are gathered into one block up to this size, so that one write carries many of them.
 const BLOCK_BYTES: usize = 256 << 10;
@@ -53,6 +54,12 @@ impl Block {
         self.bytes.clear();
         self.ends.clear();
         self.runs.clear();
+    }
+
+    /// Overwrites the bytes: keyless' own requests hold tokens and keys.
+    pub(crate) fn wipe(&mut self) {
+        self.bytes.zeroize();
+        self.clear();
     }
 
     /// Copies requests `range`, which lie in one run, behind those that are here.

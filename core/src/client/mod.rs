@@ -1,0 +1,258 @@
+//! What callers hold: a handle on one cache, cheap to clone, whose commands find a connection by
+//! themselves. How connections come and go is `connection`'s.
+
+mod pipeline;
+mod waiter;
+
+pub use pipeline::Pipeline;
+
+use crate::connection::node::{Node, State, Wish, closed};
+use crate::connection::settings::{Settings, SignIn};
+use crate::connection::supervisor::supervise;
+use crate::connection::{Batch, CompletionSink};
+use crate::error::{Error, ErrorCode, Result};
+use crate::event::{EventHandler, EventHub, EventMask, HandlerId};
+use crate::runtime;
+use crate::token::TokenSource;
+use redis::{Cmd, FromRedisValue, Value};
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use waiter::Waiter;
+
+/// A client of one cache.
+///
+/// Clones share the connection. Every method may be called from any thread and any async runtime; the
+/// connection itself lives on a thread of keyless. When the last clone is dropped the connection is closed
+/// at once; [`Client::close`] finishes what is under way first.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    node: Arc<Node>,
+    events: EventHub,
+    /// The source whose events this client passes on, and the handler that does so.
+    source: Option<(TokenSource, HandlerId)>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some((source, handler)) = &self.source {
+            source.events().remove(*handler);
+        }
+        self.node.wish(Wish::Stop);
+    }
+}
+
+/// Figures of a client since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Commands handed over so far.
+    pub commands: u64,
+    /// Commands that wait to be written.
+    pub queued: usize,
+    /// Commands that were written and wait for their reply.
+    pub in_flight: usize,
+    /// Connections made, the first one included.
+    pub connections: u64,
+    /// Connections made after one was lost.
+    pub reconnects: u64,
+    /// Live connections signed in again.
+    pub reauthentications: u64,
+    /// Attempts to sign a live connection in again that failed.
+    pub reauthentication_failures: u64,
+    /// Events that no handler heard of because the queue was full.
+    pub events_dropped: u64,
+}
+
+thread_local! {
+    /// Where this thread encodes its next command: saves an allocation per command.
+    static ENCODER: RefCell<Batch> = RefCell::default();
+}
+
+static NEXT_THREAD: AtomicUsize = AtomicUsize::new(0);
+
+impl Client {
+    /// Starts the connection and waits for the first attempt.
+    pub(crate) async fn start(settings: Settings, events: EventHub, io_threads: usize) -> Result<Self> {
+        let source = match &settings.sign_in {
+            SignIn::Token(source) => {
+                let hub = events.clone();
+                let forward =
+                    source.on_event(EventMask::ALL, Arc::new(move |event| hub.forward(event.clone())));
+                Some((source.clone(), forward))
+            }
+            _ => None,
+        };
+        let node = Arc::new(Node::new(settings, events.clone()));
+        let client = Self(Arc::new(Inner { node: Arc::clone(&node), events, source }));
+        let thread =
+            NEXT_THREAD.fetch_add(1, Ordering::Relaxed) % io_threads.clamp(1, runtime::MAX_IO_THREADS);
+        runtime::io(thread)?.spawn(supervise(Arc::clone(&node)));
+        match node.settled().await {
+            State::Closed(reason) => Err(reason),
+            _ => Ok(client),
+        }
+    }
+
+    /// Sends one command and waits for its reply, converted to `T` as the redis crate does.
+    ///
+    /// Gives up after the option `command_timeout`. Dropping the future drops the wait, not the command.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidCommand`] before anything is sent; [`ErrorCode::Server`],
+    /// [`ErrorCode::NoPermission`] for error replies; [`ErrorCode::Timeout`], [`ErrorCode::ConnectionLost`],
+    /// [`ErrorCode::NotConnected`], [`ErrorCode::BacklogFull`], [`ErrorCode::Closed`], or what keeps the
+    /// connection from being made; [`ErrorCode::UnexpectedReply`] when the reply does not convert.
+    pub async fn execute<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
+        convert(self.send(command)?.await?)
+    }
+
+    fn send(&self, command: &Cmd) -> Result<Waiter> {
+        let (waiter, sink) = Waiter::new();
+        ENCODER.with_borrow_mut(|batch| {
+            batch.clear();
+            batch.push_cmd(command)?;
+            self.submit(batch, 0, sink)
+        })?;
+        Ok(waiter)
+    }
+
+    /// Hands encoded commands over; their replies go to `sink`, tagged `first_tag`, `first_tag + 1`, ...
+    ///
+    /// Never blocks. The commands are sent as one contiguous piece. The batch is empty afterwards.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotConnected`], [`ErrorCode::BacklogFull`] or [`ErrorCode::Closed`]: nothing was taken,
+    /// the sink hears nothing, and the batch is as it was.
+    pub fn submit(&self, batch: &mut Batch, first_tag: u64, sink: Arc<dyn CompletionSink>) -> Result<()> {
+        self.submit_within(batch, first_tag, sink, self.0.node.settings.command_timeout)
+    }
+
+    /// As [`Client::submit`] with a time limit of its own instead of `command_timeout`.
+    pub fn submit_within(
+        &self,
+        batch: &mut Batch,
+        first_tag: u64,
+        sink: Arc<dyn CompletionSink>,
+        timeout: Duration,
+    ) -> Result<()> {
+        self.0.node.submit(batch, first_tag, sink, timeout)
+    }
+
+    /// Calls `handler` for the events in `mask`: those of this client's connections and of its token source.
+    ///
+    /// Handlers run in order on a thread of their own; see [`EventHandler`].
+    pub fn on_event(&self, mask: EventMask, handler: EventHandler) -> HandlerId {
+        self.0.events.add(mask, handler)
+    }
+
+    /// Removes a handler; `false` if there is none of this id.
+    pub fn remove_handler(&self, id: HandlerId) -> bool {
+        self.0.events.remove(id)
+    }
+
+    /// Whether there is a signed-in connection now.
+    pub fn is_ready(&self) -> bool {
+        matches!(self.0.node.state(), State::Ready)
+    }
+
+    /// Why there is no connection now; `None` while there is one or the first one is being made.
+    pub fn last_error(&self) -> Option<Error> {
+        match self.0.node.state() {
+            State::Lost(error) | State::Closed(error) => Some(error),
+            State::Connecting | State::Ready => None,
+        }
+    }
+
+    /// `host:port` of the cache.
+    pub fn endpoint(&self) -> &str {
+        &self.0.node.settings.label
+    }
+
+    /// The source of this client's tokens; `None` with an access key.
+    pub fn token_source(&self) -> Option<&TokenSource> {
+        self.0.source.as_ref().map(|(source, _)| source)
+    }
+
+    /// Figures since the client was made.
+    pub fn stats(&self) -> Stats {
+        let node = &self.0.node;
+        let (queued, link) = {
+            let outbox = node.outbox.lock();
+            (outbox.len(), outbox.active().cloned())
+        };
+        let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        Stats {
+            commands: count(&node.counters.submitted),
+            queued,
+            in_flight: link.map_or(0, |link| link.progress().inflight),
+            connections: count(&node.counters.connections),
+            reconnects: count(&node.counters.reconnects),
+            reauthentications: count(&node.counters.reauthentications),
+            reauthentication_failures: count(&node.counters.reauthentication_failures),
+            events_dropped: self.0.events.dropped(),
+        }
+    }
+
+    /// Takes no more commands, finishes those that were handed over, and closes the connection.
+    ///
+    /// Waits for `command_timeout` at the most; what is not answered then fails with [`ErrorCode::Closed`].
+    /// All clones are closed. Closing twice does no harm.
+    pub async fn close(&self) {
+        let node = &self.0.node;
+        if !matches!(node.state(), State::Closed(_)) {
+            node.wish(Wish::Finish(Instant::now() + node.settings.command_timeout));
+            node.closed().await;
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("endpoint", &self.endpoint())
+            .field("ready", &self.is_ready())
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The value as the caller's type.
+fn convert<T: FromRedisValue>(value: Value) -> Result<T> {
+    let kind = kind(&value);
+    redis::from_redis_value(value).map_err(|_| {
+        Error::new(
+            ErrorCode::UnexpectedReply,
+            format!("The reply, {kind}, cannot be read as {}.", std::any::type_name::<T>()),
+            "Ask for a type that fits the command's reply; redis::Value takes any.",
+        )
+        .executed(true)
+        .retryable(false)
+    })
+}
+
+/// A reply's type, without its content.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Nil => "nil",
+        Value::Int(_) => "an integer",
+        Value::BulkString(_) | Value::SimpleString(_) | Value::VerbatimString { .. } => "a string",
+        Value::Okay => "OK",
+        Value::Array(_) => "an array",
+        Value::Map(_) => "a map",
+        Value::Set(_) => "a set",
+        Value::Double(_) => "a double",
+        Value::Boolean(_) => "a boolean",
+        Value::ServerError(_) => "an error",
+        _ => "of another type",
+    }
+}
+
+/// The error of a wait whose client is gone.
+fn gone() -> Error {
+    closed()
+}

@@ -1,0 +1,186 @@
+//! From an endpoint's name to a transport: name resolution, TCP to whichever address answers first, a
+//! tunnel where one is asked for, TLS. What is said on it afterwards is `handshake`'s.
+
+use super::settings::Settings;
+use super::transport::{Received, Transport};
+use super::{socket, tls};
+use crate::error::{Error, ErrorCode, Result};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+/// How long one address has before the next is tried beside it (RFC 8305, "Happy Eyeballs").
+const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
+/// The longest answer a proxy may give to CONNECT.
+const MAX_PROXY_ANSWER: usize = 8 << 10;
+
+/// A transport whose TLS handshake is done. The caller sets the time limit.
+pub(crate) async fn dial(settings: &Settings) -> Result<Transport> {
+    let target = settings
+        .tunnel
+        .as_ref()
+        .map_or((settings.host.as_str(), settings.port), |(host, port)| (host, *port));
+    let addresses = resolve(target.0, target.1).await?;
+    let mut stream = connect(&addresses).await?;
+    if settings.tunnel.is_some() {
+        open_tunnel(&mut stream, &settings.host, settings.port).await?;
+    }
+    let failed = |error: io::Error| connect_failed(&error.to_string());
+    let stream = stream.into_std().map_err(failed)?;
+    let keep_alive = settings.tcp_keep_alive.then_some(settings.keep_alive);
+    socket::prepare(&stream, keep_alive, settings.command_timeout * 2).map_err(failed)?;
+    match &settings.tls {
+        None => Ok(Transport::plain(stream)),
+        Some(_) => shake_hands(stream, settings).await,
+    }
+}
+
+async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
+    let failed = |why: String| {
+        Error::new(
+            ErrorCode::NameResolution,
+            format!("The host name {host} could not be resolved: {why}."),
+            "Check the spelling of the endpoint, the DNS of this machine, and whether a private endpoint needs a private DNS zone.",
+        )
+    };
+    let found: Vec<SocketAddr> =
+        tokio::net::lookup_host((host, port)).await.map_err(|error| failed(error.to_string()))?.collect();
+    if found.is_empty() {
+        return Err(failed("it has no address".into()));
+    }
+    Ok(alternate(found))
+}
+
+/// The families in turn, beginning with the one that the resolver prefers.
+fn alternate(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let (preferred, others): (Vec<_>, Vec<_>) =
+        addresses.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
+    let (mut preferred, mut others) = (preferred.into_iter(), others.into_iter());
+    std::iter::from_fn(|| Some([preferred.next(), others.next()]))
+        .take_while(|pair| pair.iter().any(Option::is_some))
+        .flatten()
+        .flatten()
+        .collect()
+}
+
+/// A connection to the first address that answers.
+async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream> {
+    let mut attempts = JoinSet::new();
+    let mut waiting = addresses.iter().copied();
+    let mut last = None;
+    loop {
+        let more = match waiting.next() {
+            Some(address) => {
+                attempts.spawn(
+                    async move { TcpStream::connect(address).await.map_err(|error| (address, error)) },
+                );
+                waiting.len() > 0
+            }
+            None => false,
+        };
+        tokio::select! {
+            Some(outcome) = attempts.join_next() => match outcome {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err((address, error))) => {
+                    last = Some(format!("{address}: {error}"));
+                    if attempts.is_empty() && waiting.len() == 0 {
+                        break;
+                    }
+                }
+                Err(error) => last = Some(error.to_string()),
+            },
+            () = tokio::time::sleep(NEXT_ADDRESS_AFTER), if more => {}
+            else => break,
+        }
+    }
+    Err(connect_failed(&last.unwrap_or_else(|| "no address".into())))
+}
+
+/// Asks an HTTP proxy for a way through (RFC 9110, CONNECT).
+async fn open_tunnel(stream: &mut TcpStream, host: &str, port: u16) -> Result<()> {
+    let failed = |why: String| {
+        Error::new(
+            ErrorCode::ConnectFailed,
+            format!("The proxy opened no tunnel to {host}:{port}: {why}."),
+            "Check the option tunnel and whether the proxy allows CONNECT to this port.",
+        )
+    };
+    let request = format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.map_err(|error| failed(error.to_string()))?;
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        if answer.len() > MAX_PROXY_ANSWER {
+            return Err(failed("its answer is too long".into()));
+        }
+        answer.push(stream.read_u8().await.map_err(|error| failed(error.to_string()))?);
+    }
+    let line =
+        String::from_utf8_lossy(answer.split(|byte| *byte == b'\r').next().unwrap_or_default()).into_owned();
+    if line.split(' ').nth(1).is_some_and(|status| status.starts_with('2')) {
+        Ok(())
+    } else {
+        Err(failed(line))
+    }
+}
+
+async fn shake_hands(stream: std::net::TcpStream, settings: &Settings) -> Result<Transport> {
+    let Some(wanted) = &settings.tls else { return Ok(Transport::plain(stream)) };
+    let explain = |error: &io::Error| {
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(error) => tls::explain(error, &settings.host, &wanted.config.store),
+            None => Error::new(
+                ErrorCode::TlsFailed,
+                format!("The connection ended during the TLS handshake: {error}."),
+                "Check the port: 10000 on Azure Managed Redis, 6380 on Azure Cache for Redis; a firewall or a server without TLS ends it like this too.",
+            )
+            .retryable(true),
+        }
+    };
+    let failed = |error: io::Error| connect_failed(&error.to_string());
+    let reactor = TcpStream::from_std(stream.try_clone().map_err(failed)?).map_err(failed)?;
+    let mut transport = Transport::tls(stream, wanted.config.config.clone(), wanted.name.clone())
+        .map_err(|error| tls::explain(&error, &settings.host, &wanted.config.store))?;
+    loop {
+        if transport.shake_hands().map_err(|error| explain(&error))? {
+            return Ok(transport);
+        }
+        let writes = !transport.flush().map_err(|error| explain(&error))?;
+        if writes {
+            reactor.writable().await.map_err(|error| explain(&error))?;
+            continue;
+        }
+        reactor.readable().await.map_err(|error| explain(&error))?;
+        let read = reactor.try_io(tokio::io::Interest::READABLE, || transport.read_handshake());
+        match read {
+            Ok(Received::End) => return Err(explain(&ErrorKind::UnexpectedEof.into())),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(explain(&error)),
+        }
+    }
+}
+
+fn connect_failed(why: &str) -> Error {
+    Error::new(
+        ErrorCode::ConnectFailed,
+        format!("No TCP connection could be made: {why}."),
+        "Check host and port, that the cache is running, and that firewall, private endpoint or network rules let this machine through.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn address_families_take_turns() {
+        let addresses =
+            ["[::1]:1", "[::2]:1", "1.1.1.1:1", "[::3]:1"].map(|text| text.parse().unwrap()).to_vec();
+        let order: Vec<String> = alternate(addresses).iter().map(ToString::to_string).collect();
+        assert_eq!(order, ["[::1]:1", "1.1.1.1:1", "[::2]:1", "[::3]:1"]);
+    }
+}

@@ -1,0 +1,179 @@
+//! The first words on a connection: protocol, sign-in, name, database, all in one flight. Extras never
+//! fail a connection; a server that knows no `HELLO` is spoken to in RESP2.
+
+use super::batch::Batch;
+use super::decode::decode;
+use super::link::{Link, OneReply};
+use super::settings::{Settings, SignIn};
+use crate::error::{Error, ErrorCode, Result};
+use crate::secret::Secret;
+use crate::token::Token;
+use bytes::Bytes;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+/// User name and password for `AUTH`.
+#[derive(Clone, Debug)]
+pub(crate) struct Login {
+    pub(crate) user: Option<Arc<str>>,
+    pub(crate) password: Secret,
+}
+
+impl Login {
+    /// The login of a token.
+    pub(crate) fn of(token: &Token) -> Self {
+        Self { user: Some(Arc::clone(&token.user)), password: token.secret.clone() }
+    }
+
+    /// Adds `AUTH user password`.
+    pub(crate) fn push_auth(&self, batch: &mut Batch) {
+        match &self.user {
+            Some(user) => batch.push_own(&["AUTH", user, self.password.expose()]),
+            None => batch.push_own(&["AUTH", self.password.expose()]),
+        }
+    }
+}
+
+/// Signs in on a fresh link and sets it up.
+///
+/// # Errors
+/// [`ErrorCode::AuthRefused`] when the server refused the login, [`ErrorCode::HandshakeFailed`] for any
+/// other refusal, or what ended the connection.
+pub(crate) async fn handshake(link: &Link, settings: &Settings, login: Option<&Login>) -> Result<()> {
+    if settings.resp3 {
+        match first_flight(link, settings, login, true).await {
+            Err(error) if is_unknown_hello(&error) => {
+                tracing::info!(endpoint = %settings.label, "the server does not speak RESP3: going on in RESP2");
+            }
+            other => return other,
+        }
+    }
+    first_flight(link, settings, login, false).await
+}
+
+async fn first_flight(link: &Link, settings: &Settings, login: Option<&Login>, resp3: bool) -> Result<()> {
+    let mut batch = Batch::new();
+    if resp3 {
+        match login {
+            Some(Login { user, password }) => {
+                batch.push_own(&[
+                    "HELLO",
+                    "3",
+                    "AUTH",
+                    user.as_deref().unwrap_or("default"),
+                    password.expose(),
+                ]);
+            }
+            None => batch.push_own(&["HELLO", "3"]),
+        }
+    } else if let Some(login) = login {
+        login.push_auth(&mut batch);
+    } else {
+        batch.push_own(&["PING"]);
+    }
+    let database = (settings.database != 0).then(|| {
+        batch.push_own(&["SELECT", &settings.database.to_string()]);
+        batch.len() - 1
+    });
+    if let Some(name) = &settings.client_name {
+        batch.push_own(&["CLIENT", "SETNAME", name]);
+    }
+    if settings.set_client_info {
+        batch.push_own(&["CLIENT", "SETINFO", "LIB-NAME", "keyless"]);
+        batch.push_own(&["CLIENT", "SETINFO", "LIB-VER", env!("CARGO_PKG_VERSION")]);
+    }
+    let replies = ask(link, batch, settings.connect_timeout).await?;
+    let reply = |index: usize| {
+        replies.get(index).cloned().unwrap_or_else(|| Err(incomplete())).and_then(|frame| decode(&frame))
+    };
+    reply(0).map_err(|error| refused(error, login))?;
+    if let Some(index) = database {
+        reply(index).map_err(|error| {
+            Error::new(
+                ErrorCode::HandshakeFailed,
+                format!("Database {} could not be selected: {}.", settings.database, error.message()),
+                "Azure Managed Redis and clustered caches have database 0 only.",
+            )
+            .retryable(false)
+        })?;
+    }
+    Ok(())
+}
+
+/// Sends keyless' own requests and drives the link until all of them are answered.
+async fn ask(link: &Link, batch: Batch, wait: Duration) -> Result<Vec<Result<Bytes>>> {
+    let count = batch.len();
+    let replies = Arc::new(OneReply::default());
+    link.submit_own(batch, replies.clone(), Instant::now() + wait);
+    poll_fn(|cx| {
+        if let Poll::Ready(error) = link.poll(cx) {
+            return Poll::Ready(Err(error));
+        }
+        replies.poll(cx, count).map(Ok)
+    })
+    .await
+}
+
+fn is_unknown_hello(error: &Error) -> bool {
+    match error.server_code() {
+        Some("NOPROTO") => true,
+        Some("ERR") => error.message().to_ascii_lowercase().contains("unknown command"),
+        _ => false,
+    }
+}
+
+/// What a refused first flight means. An error of the server's own is passed on when RESP2 may help.
+fn refused(error: Error, login: Option<&Login>) -> Error {
+    if is_unknown_hello(&error) {
+        return error;
+    }
+    match (error.server_code(), login) {
+        (Some("WRONGPASS" | "NOAUTH" | "NOPERM"), _) => auth_refused(&error, login),
+        (Some(_), _) => Error::new(
+            ErrorCode::HandshakeFailed,
+            format!("The server refused the connection: {}.", error.message()),
+            if error.is_retryable() { "The server is busy: keyless tries again." } else { "" },
+        ),
+        (None, _) => error,
+    }
+}
+
+/// The error for a login that the server refused, with what to do about it.
+pub(crate) fn auth_refused(error: &Error, login: Option<&Login>) -> Error {
+    let said = error.message();
+    match login.map(|login| login.user.as_deref()) {
+        None => Error::new(
+            ErrorCode::AuthRefused,
+            format!("The server wants a sign-in ({said})."),
+            "Give a credential (Microsoft Entra ID) or an access key.",
+        ),
+        Some(None | Some("default")) => Error::new(
+            ErrorCode::AuthRefused,
+            format!("The cache refused the access key ({said})."),
+            "Check the key; access keys may be disabled on this cache: then sign in with Microsoft Entra ID.",
+        ),
+        Some(Some(user)) => Error::new(
+            ErrorCode::AuthRefused,
+            format!("The cache refused the sign-in of {user} ({said})."),
+            "Add this object id under Authentication on the cache's Resource menu (Azure portal: User or service principal); groups are not supported.",
+        ),
+    }
+}
+
+fn incomplete() -> Error {
+    Error::new(ErrorCode::HandshakeFailed, "The server left the handshake unanswered.", "")
+}
+
+/// The login to use now, and the token it stands on. Waits for a usable token.
+pub(crate) async fn login(sign_in: &SignIn, wait: Duration) -> Result<(Option<Login>, Option<Token>)> {
+    Ok(match sign_in {
+        SignIn::Nobody => (None, None),
+        SignIn::Key { user, key } => (Some(Login { user: user.clone(), password: key.clone() }), None),
+        SignIn::Token(source) => {
+            let token = source.get(wait).await?;
+            (Some(Login::of(&token)), Some(token))
+        }
+    })
+}

@@ -1,0 +1,176 @@
+//! One endpoint as callers see it: its outbox, its state, its counters. Outlives connections. How
+//! connections come and go is `supervisor`'s.
+
+use super::batch::{Batch, CompletionSink};
+use super::outbox::{Failure, Outbox};
+use super::settings::Settings;
+use crate::error::{Error, ErrorCode, Result};
+use crate::event::EventHub;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// Where an endpoint stands.
+#[derive(Clone, Debug)]
+pub(crate) enum State {
+    /// The first connection is being made.
+    Connecting,
+    /// There is a signed-in connection.
+    Ready,
+    /// There is none; redialling goes on. Why the last one ended or could not be made.
+    Lost(Error),
+    /// For good.
+    Closed(Error),
+}
+
+/// What the owner wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// Stay connected.
+    Live,
+    /// Finish what is under way, by the given time, and end.
+    Finish(Instant),
+    /// End at once.
+    Stop,
+}
+
+/// Figures of one endpoint since the client was made.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) submitted: AtomicU64,
+    pub(crate) connections: AtomicU64,
+    pub(crate) reconnects: AtomicU64,
+    pub(crate) reauthentications: AtomicU64,
+    pub(crate) reauthentication_failures: AtomicU64,
+}
+
+/// An endpoint.
+pub(crate) struct Node {
+    pub(crate) settings: Settings,
+    pub(crate) outbox: Arc<Mutex<Outbox>>,
+    pub(crate) events: EventHub,
+    pub(crate) counters: Counters,
+    pub(super) state: watch::Sender<State>,
+    pub(super) wish: watch::Sender<Wish>,
+}
+
+impl Node {
+    pub(crate) fn new(settings: Settings, events: EventHub) -> Self {
+        Self {
+            outbox: Arc::new(Mutex::new(Outbox::new(settings.limits))),
+            settings,
+            events,
+            counters: Counters::default(),
+            state: watch::Sender::new(State::Connecting),
+            wish: watch::Sender::new(Wish::Live),
+        }
+    }
+
+    /// Hands commands over, all or nothing; the batch is empty afterwards. Never blocks.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotConnected`], [`ErrorCode::BacklogFull`], [`ErrorCode::Closed`]: nothing was taken.
+    pub(crate) fn submit(
+        &self,
+        batch: &mut Batch,
+        first_tag: u64,
+        sink: Arc<dyn CompletionSink>,
+        timeout: Duration,
+    ) -> Result<()> {
+        let count = batch.len() as u64;
+        let deadline = Instant::now() + timeout;
+        let sleeping = {
+            let mut outbox = self.outbox.lock();
+            outbox.submit(batch, sink, first_tag, deadline)?;
+            outbox.asleep()
+        };
+        self.counters.submitted.fetch_add(count, Ordering::Relaxed);
+        if let Some(link) = sleeping
+            && !link.try_write_here()
+        {
+            let waker = self.outbox.lock().wake();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+        Ok(())
+    }
+
+    /// The current state.
+    pub(crate) fn state(&self) -> State {
+        self.state.borrow().clone()
+    }
+
+    /// Waits until the first connection is there or has failed, or until `Closed`.
+    pub(crate) async fn settled(&self) -> State {
+        let mut state = self.state.subscribe();
+        state
+            .wait_for(|state| !matches!(state, State::Connecting))
+            .await
+            .map_or_else(|_| State::Closed(closed()), |state| state.clone())
+    }
+
+    /// Tells the supervisor what is wanted.
+    pub(crate) fn wish(&self, wish: Wish) {
+        if wish != Wish::Live {
+            self.outbox.lock().refuse(Some(closed()));
+        }
+        self.wish.send_replace(wish);
+    }
+
+    /// Waits until the node has closed.
+    pub(crate) async fn closed(&self) {
+        let _ = self.state.subscribe().wait_for(|state| matches!(state, State::Closed(_))).await;
+    }
+
+    /// Ends waiting commands whose time is up, telling them why there is no connection if there is none.
+    pub(super) fn expire_waiting(&self, now: Instant) {
+        let error = match &*self.state.borrow() {
+            State::Lost(cause) => unsent(self.settings.command_timeout, Some(cause)),
+            _ => unsent(self.settings.command_timeout, None),
+        };
+        let failures = self.outbox.lock().remove(Some(now), &error.at(Arc::clone(&self.settings.label)));
+        Failure::tell(failures);
+    }
+
+    /// Ends all waiting commands.
+    pub(super) fn fail_waiting(&self, error: &Error) {
+        let failures = self.outbox.lock().remove(None, error);
+        Failure::tell(failures);
+    }
+}
+
+/// The error of a command that waited for a connection in vain. It was never sent.
+fn unsent(waited: Duration, cause: Option<&Error>) -> Error {
+    let waited = waited.as_millis();
+    match cause {
+        // What nobody can heal by waiting is the answer itself; an outage is a time-out with its cause.
+        Some(cause) if !cause.is_retryable() => cause.clone().executed(false),
+        Some(cause) => Error::new(
+            ErrorCode::Timeout,
+            format!("Not sent within {waited} ms, because there is no connection: {}", cause.message()),
+            cause.advice().to_owned(),
+        ),
+        None => Error::new(
+            ErrorCode::Timeout,
+            format!("Not sent within {waited} ms."),
+            "The server takes commands too slowly, or the connection is still being made.",
+        ),
+    }
+}
+
+/// The error of everything that comes after `close`.
+pub(crate) fn closed() -> Error {
+    Error::new(ErrorCode::Closed, "The client is closed.", "Create a new client.")
+}
+
+/// The error of commands under the `fail_fast` policy while there is no connection.
+pub(super) fn not_connected(cause: &Error) -> Error {
+    Error::new(
+        ErrorCode::NotConnected,
+        format!("There is no connection now: {}", cause.message()),
+        "Try again shortly, or set backlog=queue to let commands wait for the connection.",
+    )
+}

@@ -1,0 +1,68 @@
+//! What a connection needs to know, resolved from the options once: no texts to parse, no files to read.
+
+use super::outbox::Limits;
+use super::tls::TlsConfig;
+use crate::secret::Secret;
+use crate::token::TokenSource;
+use rustls::pki_types::ServerName;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How a connection proves who it is.
+#[derive(Clone, Debug)]
+pub(crate) enum SignIn {
+    /// Not at all: a server without a password.
+    Nobody,
+    /// With an access key, or the password of an ACL user.
+    Key { user: Option<Arc<str>>, key: Secret },
+    /// With a token of Microsoft Entra ID, again and again.
+    Token(TokenSource),
+}
+
+/// TLS of one endpoint: whom to trust and which name the certificate must carry.
+#[derive(Clone)]
+pub(crate) struct TlsSettings {
+    pub(crate) config: TlsConfig,
+    pub(crate) name: ServerName<'static>,
+}
+
+/// Everything about the connections to one endpoint.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    /// `host:port`, as events and errors show it.
+    pub(crate) label: Arc<str>,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) tls: Option<TlsSettings>,
+    /// Try `HELLO 3` first.
+    pub(crate) resp3: bool,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) command_timeout: Duration,
+    /// Ping a connection that was idle for so long.
+    pub(crate) keep_alive: Duration,
+    pub(crate) tcp_keep_alive: bool,
+    pub(crate) client_name: Option<String>,
+    pub(crate) set_client_info: bool,
+    pub(crate) database: u32,
+    /// Answer with an error at once while there is no connection.
+    pub(crate) fail_fast: bool,
+    /// With `abort_on_connect_fail`: how many dials the first connection gets.
+    pub(crate) first_dials: Option<u32>,
+    pub(crate) backoff_min: Duration,
+    pub(crate) backoff_max: Duration,
+    /// Over how long the AUTHs after a refresh are spread; `None`: a tenth of what is left, 10 s at most.
+    pub(crate) reauth_stagger: Option<Duration>,
+    pub(crate) reauth_retry_min: Duration,
+    pub(crate) max_reply_bytes: usize,
+    pub(crate) limits: Limits,
+    /// An HTTP proxy (`host`, `port`) that is asked to CONNECT.
+    pub(crate) tunnel: Option<(String, u16)>,
+    pub(crate) sign_in: SignIn,
+}
+
+impl Settings {
+    /// How often deadlines are looked at while requests are under way.
+    pub(crate) fn tick(&self) -> Duration {
+        (self.command_timeout / 32).clamp(Duration::from_millis(5), Duration::from_millis(100))
+    }
+}

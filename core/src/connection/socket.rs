@@ -1,0 +1,36 @@
+//! Options of the TCP socket, and all that differs between platforms about them.
+
+use socket2::{SockRef, TcpKeepalive};
+use std::io;
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// Prepares a connected socket: no Nagle delay, probes on an idle path, and an end to a path that
+/// swallows data.
+pub(crate) fn prepare(
+    socket: &TcpStream,
+    keep_alive: Option<Duration>,
+    unacknowledged: Duration,
+) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    socket.set_nodelay(true)?;
+    let socket = SockRef::from(socket);
+    if let Some(idle) = keep_alive {
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle).with_interval(idle / 3))?;
+    }
+    limit_unacknowledged(&socket, unacknowledged)
+}
+
+/// How long sent data may stay unacknowledged: keep-alive is blind while data is under way, and Linux
+/// alone would go on for a quarter of an hour.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn limit_unacknowledged(socket: &SockRef<'_>, limit: Duration) -> io::Result<()> {
+    socket.set_tcp_user_timeout(Some(limit))
+}
+
+/// Elsewhere the watchdog on replies alone notices a dead path.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[allow(clippy::unnecessary_wraps, reason = "one meaning on every platform")]
+fn limit_unacknowledged(_socket: &SockRef<'_>, _limit: Duration) -> io::Result<()> {
+    Ok(())
+}

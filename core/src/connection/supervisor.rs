@@ -1,0 +1,294 @@
+//! The life of an endpoint's connection: dial, sign in, keep signed in, watch, notice the end, dial
+//! again, for ever. Runs as one task on the I/O thread.
+
+use super::dial::dial;
+use super::handshake::{Login, auth_refused, handshake, login};
+use super::link::Link;
+use super::monitor::{End, Monitor};
+use super::node::{Node, State, Wish, closed, not_connected};
+use super::settings::SignIn;
+use crate::error::{Error, ErrorCode, Result};
+use crate::event::Event;
+use crate::token::Token;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::watch;
+
+/// How often waiting commands are looked at while there is no connection.
+const WAITING_TICK: Duration = Duration::from_millis(20);
+
+/// Keeps `node` connected until it is closed.
+pub(crate) async fn supervise(node: Arc<Node>) {
+    let reason = Supervisor { node: Arc::clone(&node), outage: None, dials: 0, ever: false }.run().await;
+    node.outbox.lock().refuse(Some(reason.clone()));
+    node.outbox.lock().set_active(None);
+    node.fail_waiting(&reason);
+    node.state.send_replace(State::Closed(reason));
+}
+
+struct Supervisor {
+    node: Arc<Node>,
+    /// Since when there is no connection, once that was told.
+    outage: Option<Instant>,
+    /// Dials since the last connection.
+    dials: u32,
+    /// Whether there ever was a connection.
+    ever: bool,
+}
+
+/// A connection that is signed in and not yet in use.
+struct Fresh {
+    link: Arc<Link>,
+    token: Option<Token>,
+}
+
+type Run = Pin<Box<dyn Future<Output = End> + Send>>;
+
+impl Supervisor {
+    /// Says why it ended.
+    async fn run(&mut self) -> Error {
+        loop {
+            match self.connect().await {
+                Ok(fresh) => {
+                    self.connected();
+                    match self.hold(fresh).await {
+                        End::Lost(error) => self.lost(&error),
+                        End::Finished => return closed(),
+                    }
+                }
+                Err(reason) => return reason,
+            }
+        }
+    }
+
+    /// Dials until there is a connection. Fails only when there shall be none any more.
+    async fn connect(&mut self) -> Result<Fresh> {
+        loop {
+            if self.dials > 0 || self.ever {
+                let pause = self.backoff();
+                self.while_waiting(tokio::time::sleep(pause)).await?;
+            }
+            self.dials += 1;
+            let node = Arc::clone(&self.node);
+            let error = match self.while_waiting(establish(&node)).await? {
+                Ok(fresh) => return Ok(fresh),
+                Err(error) => error.at(Arc::clone(&self.node.settings.label)),
+            };
+            if let Some(most) = self.node.settings.first_dials
+                && !self.ever
+                && (self.dials >= most || !error.is_retryable())
+            {
+                return Err(error);
+            }
+            self.lost(&error);
+        }
+    }
+
+    /// Waits for `what` and meanwhile ends waiting commands whose time is up. Fails when the node closes.
+    async fn while_waiting<T>(&self, what: impl Future<Output = T>) -> Result<T> {
+        let mut what = pin!(what);
+        let mut wish = self.node.wish.subscribe();
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut what => return Ok(done),
+                () = tokio::time::sleep(WAITING_TICK), if self.node.outbox.lock().len() > 0 => {
+                    self.node.expire_waiting(Instant::now());
+                }
+                // A queue that was empty is looked at again soon enough: deadlines are longer than this.
+                () = tokio::time::sleep(WAITING_TICK * 4), if self.node.outbox.lock().len() == 0 => {}
+                _ = wish.changed() => {}
+            }
+            match *wish.borrow_and_update() {
+                Wish::Live => {}
+                Wish::Stop => return Err(closed()),
+                Wish::Finish(by) if by <= Instant::now() || self.node.outbox.lock().len() == 0 => {
+                    return Err(closed());
+                }
+                Wish::Finish(_) => {}
+            }
+        }
+    }
+
+    /// Full jitter, doubling; the first dial after a loss follows at once.
+    fn backoff(&self) -> Duration {
+        let settings = &self.node.settings;
+        let step = settings.backoff_min.saturating_mul(1 << self.dials.min(16)).min(settings.backoff_max);
+        let from = if self.dials == 0 { Duration::ZERO } else { settings.backoff_min.min(step) };
+        from + (step - from).mul_f64(if self.dials == 0 { fastrand::f64() / 4.0 } else { fastrand::f64() })
+    }
+
+    fn connected(&mut self) {
+        let node = &self.node;
+        node.counters.connections.fetch_add(1, Ordering::Relaxed);
+        node.outbox.lock().refuse(match *node.wish.borrow() {
+            Wish::Live => None,
+            _ => Some(closed()),
+        });
+        node.state.send_replace(State::Ready);
+        if let Some(since) = self.outage.take() {
+            node.counters.reconnects.fetch_add(1, Ordering::Relaxed);
+            node.events.emit(Event::ConnectionRestored {
+                time: SystemTime::now(),
+                endpoint: Arc::clone(&node.settings.label),
+                outage: since.elapsed(),
+                attempts: self.dials,
+            });
+        }
+        self.ever = true;
+        self.dials = 0;
+    }
+
+    fn lost(&mut self, error: &Error) {
+        let node = &self.node;
+        node.outbox.lock().set_active(None);
+        let error = error.clone().at(Arc::clone(&node.settings.label));
+        node.state.send_replace(State::Lost(error.clone()));
+        if node.settings.fail_fast {
+            let refusal = not_connected(&error).at(Arc::clone(&node.settings.label));
+            if *node.wish.borrow() == Wish::Live {
+                node.outbox.lock().refuse(Some(refusal.clone()));
+            }
+            node.fail_waiting(&refusal);
+        }
+        if self.outage.is_none() {
+            self.outage = Some(Instant::now());
+            node.events.emit(Event::ConnectionLost {
+                time: SystemTime::now(),
+                endpoint: Arc::clone(&node.settings.label),
+                error,
+            });
+        } else {
+            tracing::info!(endpoint = %node.settings.label, %error, dials = self.dials, "still no connection");
+        }
+    }
+
+    /// Uses a connection until it ends, replacing it by a fresh one where its end is known in advance.
+    async fn hold(&self, fresh: Fresh) -> End {
+        let mut watch = self.adopt(fresh);
+        let mut replacement_wanted = watch.replacement_wanted();
+        let mut run: Run = Box::pin(async move { watch.run().await });
+        loop {
+            tokio::select! {
+                biased;
+                end = &mut run => return end,
+                () = wanted(&mut replacement_wanted) => {}
+            }
+            // The old connection goes on meanwhile; only when the fresh one is signed in are they exchanged.
+            let node = Arc::clone(&self.node);
+            tokio::select! {
+                biased;
+                end = &mut run => return end,
+                outcome = establish(&node) => match outcome {
+                    Ok(fresh) => {
+                        let sleeper = {
+                            let mut outbox = self.node.outbox.lock();
+                            if let Some(old) = outbox.active() {
+                                old.drain();
+                            }
+                            outbox.wake()
+                        };
+                        if let Some(sleeper) = sleeper {
+                            sleeper.wake();
+                        }
+                        let mut watch = self.adopt(fresh);
+                        self.node.counters.connections.fetch_add(1, Ordering::Relaxed);
+                        replacement_wanted = watch.replacement_wanted();
+                        let old = std::mem::replace(&mut run, Box::pin(async move { watch.run().await }));
+                        tokio::spawn(old);
+                        tracing::info!(endpoint = %node.settings.label, "connection replaced before its token's end");
+                    }
+                    Err(error) => {
+                        tracing::warn!(endpoint = %node.settings.label, %error, "no replacement for the connection yet");
+                        let pause = node.settings.backoff_min;
+                        tokio::select! {
+                            biased;
+                            end = &mut run => return end,
+                            () = tokio::time::sleep(pause) => {}
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes a connection the active one.
+    fn adopt(&self, fresh: Fresh) -> Monitor {
+        self.node.outbox.lock().set_active(Some(Arc::clone(&fresh.link)));
+        fresh.link.open();
+        Monitor::new(Arc::clone(&self.node), fresh.link, fresh.token)
+    }
+}
+
+/// Ends when a replacement is wanted, which may be never.
+async fn wanted(replacement: &mut watch::Receiver<bool>) {
+    if replacement.wait_for(|wanted| *wanted).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// A connection from name resolution to the answer of the handshake, within one deadline. A token that
+/// the server refuses is thrown away, and one fresh token is tried before the refusal is reported.
+async fn establish(node: &Node) -> Result<Fresh> {
+    let limit = node.settings.connect_timeout;
+    let begun = Instant::now();
+    let mut refused = None;
+    loop {
+        let left = limit.saturating_sub(begun.elapsed());
+        let (login, token) = match login(&node.settings.sign_in, left).await {
+            Ok(found) => found,
+            Err(error) => return Err(refused.unwrap_or(error)),
+        };
+        let attempt = sign_in(node, login.as_ref());
+        let left = limit.saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
+        let error = match tokio::time::timeout(left, attempt).await {
+            Ok(Ok(link)) => return Ok(Fresh { link, token }),
+            Ok(Err(error)) => error,
+            Err(_) => return Err(refused.unwrap_or_else(|| too_slow(limit))),
+        };
+        match (&node.settings.sign_in, token) {
+            (SignIn::Token(source), Some(token))
+                if error.code() == ErrorCode::AuthRefused && refused.is_none() =>
+            {
+                source.reject(token.generation);
+                refused = Some(error);
+            }
+            _ => return Err(error),
+        }
+    }
+}
+
+async fn sign_in(node: &Node, login: Option<&Login>) -> Result<Arc<Link>> {
+    let transport = dial(&node.settings).await?;
+    let link =
+        Link::new(transport, Arc::clone(&node.outbox), node.settings.max_reply_bytes).map_err(|error| {
+            Error::new(
+                ErrorCode::Internal,
+                format!("The socket cannot be watched: {error}."),
+                "Check the limit on open files.",
+            )
+        })?;
+    match handshake(&link, &node.settings, login).await {
+        Ok(()) => Ok(Arc::new(link)),
+        Err(error) => {
+            link.end(&error);
+            Err(error)
+        }
+    }
+}
+
+fn too_slow(limit: Duration) -> Error {
+    Error::new(
+        ErrorCode::ConnectFailed,
+        format!("The connection was not ready within {} ms.", limit.as_millis()),
+        "Check host, port and firewall: a firewall that drops packets looks like this; raise connect_timeout on slow paths.",
+    )
+}
+
+/// The error of a sign-in that a live connection tried, with what to do about it.
+pub(super) fn reauth_error(error: Error, login: &Login) -> Error {
+    if error.code() == ErrorCode::AuthRefused { auth_refused(&error, Some(login)) } else { error }
+}
