@@ -12,5 +12,5 @@ pub mod token;
 
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorCode, Result};
-
+pub use options::Options;
 pub use secret::Secret;
