@@ -8,14 +8,18 @@
 mod client;
 mod connection;
 pub mod credential;
+pub mod endpoint;
 pub mod error;
 pub mod event;
+pub mod options;
 mod runtime;
 mod secret;
 pub mod token;
 
 pub use client::{Client, Pipeline, Stats};
 pub use connection::{Batch, CompletionSink, MAX_ARGUMENT_BYTES, Replies};
+pub use endpoint::Endpoint;
 pub use error::{Error, ErrorCode, Result};
+pub use options::Options;
 pub use redis;
 pub use secret::Secret;
