@@ -16,7 +16,7 @@ mod runtime;
 mod secret;
 pub mod token;
 
-pub use client::{Client, Pipeline, Stats};
+pub use client::{Client, Identity, Pipeline, Stats};
 pub use connection::{Batch, CompletionSink, MAX_ARGUMENT_BYTES, Replies};
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorCode, Result};

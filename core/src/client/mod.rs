@@ -1,9 +1,11 @@
 //! What callers hold: a handle on one cache, cheap to clone, whose commands find a connection by
 //! themselves. How connections come and go is `connection`'s.
 
+mod connect;
 mod pipeline;
 mod waiter;
 
+pub use connect::Identity;
 pub use pipeline::Pipeline;
 
 use crate::connection::node::{Node, State, Wish, closed};
@@ -33,6 +35,8 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     node: Arc<Node>,
     events: EventHub,
+    /// Commands that the options forbid, in upper case.
+    disabled: Vec<String>,
     /// The source whose events this client passes on, and the handler that does so.
     source: Option<(TokenSource, HandlerId)>,
 }
@@ -77,7 +81,8 @@ static NEXT_THREAD: AtomicUsize = AtomicUsize::new(0);
 
 impl Client {
     /// Starts the connection and waits for the first attempt.
-    pub(crate) async fn start(settings: Settings, events: EventHub, io_threads: usize) -> Result<Self> {
+    async fn start(settings: Settings, disabled: Vec<String>, io_threads: usize) -> Result<Self> {
+        let events = EventHub::new();
         let source = match &settings.sign_in {
             SignIn::Token(source) => {
                 let hub = events.clone();
@@ -88,7 +93,7 @@ impl Client {
             _ => None,
         };
         let node = Arc::new(Node::new(settings, events.clone()));
-        let client = Self(Arc::new(Inner { node: Arc::clone(&node), events, source }));
+        let client = Self(Arc::new(Inner { node: Arc::clone(&node), events, disabled, source }));
         let thread =
             NEXT_THREAD.fetch_add(1, Ordering::Relaxed) % io_threads.clamp(1, runtime::MAX_IO_THREADS);
         runtime::io(thread)?.spawn(supervise(Arc::clone(&node)));
@@ -140,6 +145,9 @@ impl Client {
         sink: Arc<dyn CompletionSink>,
         timeout: Duration,
     ) -> Result<()> {
+        if !self.0.disabled.is_empty() {
+            batch.check_disabled(&self.0.disabled)?;
+        }
         self.0.node.submit(batch, first_tag, sink, timeout)
     }
 
@@ -170,7 +178,7 @@ impl Client {
 
     /// `host:port` of the cache.
     pub fn endpoint(&self) -> &str {
-        &self.0.node.settings.label
+        self.0.node.settings.label()
     }
 
     /// The source of this client's tokens; `None` with an access key.

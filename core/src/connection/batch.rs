@@ -128,6 +128,25 @@ impl Batch {
         Ok(count)
     }
 
+    /// Refuses the batch if it holds one of these commands (upper case).
+    pub(crate) fn check_disabled(&self, disabled: &[String]) -> Result<()> {
+        let mut start = 0;
+        for &end in &self.ends {
+            let name = command::name(&self.bytes[start..end]).unwrap_or_default();
+            if let Some(name) =
+                disabled.iter().find(|disabled| disabled.as_bytes().eq_ignore_ascii_case(name))
+            {
+                return Err(Error::new(
+                    ErrorCode::InvalidCommand,
+                    format!("{name} is disabled on this client."),
+                    "It is named by the option disabled_commands, or by $COMMAND= in the connection string.",
+                ));
+            }
+            start = end;
+        }
+        Ok(())
+    }
+
     /// Adds a command without any check: for keyless' own requests.
     pub(crate) fn push_own<A: AsRef<[u8]>>(&mut self, args: &[A]) {
         encode(&mut self.bytes, args);

@@ -73,7 +73,7 @@ pub(crate) fn check<'a>(name: &[u8], mut args: impl Iterator<Item = &'a [u8]>) -
 ///
 /// A name that is not in the list counts as writing.
 pub(crate) fn only_reads(request: &[u8]) -> bool {
-    let Some(name) = first_argument(request) else { return false };
+    let Some(name) = name(request) else { return false };
     let mut lower = [0u8; 24];
     if name.len() > lower.len() {
         return false;
@@ -83,7 +83,8 @@ pub(crate) fn only_reads(request: &[u8]) -> bool {
     std::str::from_utf8(&lower[..name.len()]).is_ok_and(|name| READ_ONLY.binary_search(&name).is_ok())
 }
 
-fn first_argument(request: &[u8]) -> Option<&[u8]> {
+/// The name of an encoded command.
+pub(crate) fn name(request: &[u8]) -> Option<&[u8]> {
     let rest = &request[memchr::memchr(b'\n', request)? + 1..];
     let rest = &rest[memchr::memchr(b'\n', rest)? + 1..];
     Some(&rest[..memchr::memchr(b'\r', rest)?])

@@ -19,11 +19,6 @@ pub(crate) fn decode(frame: &[u8]) -> Result<Value> {
     }
 }
 
-/// Where the frame's `+OK` is all a caller asks for.
-pub(crate) fn is_ok(frame: &[u8]) -> bool {
-    frame == b"+OK\r\n"
-}
-
 fn value(bytes: &[u8], depth: u32) -> Result<(Value, &[u8])> {
     let (&kind, rest) = bytes.split_first().ok_or_else(malformed)?;
     if depth > MAX_DEPTH {

@@ -1,7 +1,7 @@
 //! From an endpoint's name to a transport: name resolution, TCP to whichever address answers first, a
 //! tunnel where one is asked for, TLS. What is said on it afterwards is `handshake`'s.
 
-use super::settings::Settings;
+use super::settings::{Settings, Target, TlsSettings};
 use super::transport::{Received, Transport};
 use super::{socket, tls};
 use crate::error::{Error, ErrorCode, Result};
@@ -14,36 +14,39 @@ use tokio::task::JoinSet;
 
 /// How long one address has before the next is tried beside it (RFC 8305, "Happy Eyeballs").
 const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
+/// TCP's own probes on an idle connection that is not pinged.
+const TCP_KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// The longest answer a proxy may give to CONNECT.
 const MAX_PROXY_ANSWER: usize = 8 << 10;
 
 /// A transport whose TLS handshake is done. The caller sets the time limit.
-pub(crate) async fn dial(settings: &Settings) -> Result<Transport> {
-    let target = settings
-        .tunnel
-        .as_ref()
-        .map_or((settings.host.as_str(), settings.port), |(host, port)| (host, *port));
-    let addresses = resolve(target.0, target.1).await?;
+pub(crate) async fn dial(settings: &Settings, target: &Target) -> Result<Transport> {
+    let (host, port) =
+        settings.tunnel.as_ref().map_or((target.host.as_str(), target.port), |(host, port)| (host, *port));
+    let addresses = resolve(host, port, target.hint.as_deref()).await?;
     let mut stream = connect(&addresses).await?;
     if settings.tunnel.is_some() {
-        open_tunnel(&mut stream, &settings.host, settings.port).await?;
+        open_tunnel(&mut stream, &target.host, target.port).await?;
     }
     let failed = |error: io::Error| connect_failed(&error.to_string());
     let stream = stream.into_std().map_err(failed)?;
-    let keep_alive = settings.tcp_keep_alive.then_some(settings.keep_alive);
+    let keep_alive = settings.tcp_keep_alive.then_some(settings.keep_alive.unwrap_or(TCP_KEEP_ALIVE));
     socket::prepare(&stream, keep_alive, settings.command_timeout * 2).map_err(failed)?;
-    match &settings.tls {
+    match &target.tls {
         None => Ok(Transport::plain(stream)),
-        Some(_) => shake_hands(stream, settings).await,
+        Some(wanted) => shake_hands(stream, &target.host, wanted).await,
     }
 }
 
-async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
+async fn resolve(host: &str, port: u16, hint: Option<&str>) -> Result<Vec<SocketAddr>> {
     let failed = |why: String| {
         Error::new(
             ErrorCode::NameResolution,
             format!("The host name {host} could not be resolved: {why}."),
-            "Check the spelling of the endpoint, the DNS of this machine, and whether a private endpoint needs a private DNS zone.",
+            format!(
+                "{}Check the spelling of the endpoint, the DNS of this machine, and whether a private endpoint needs a private DNS zone.",
+                hint.map(|hint| format!("{hint} ")).unwrap_or_default()
+            ),
         )
     };
     let found: Vec<SocketAddr> =
@@ -127,11 +130,10 @@ async fn open_tunnel(stream: &mut TcpStream, host: &str, port: u16) -> Result<()
     }
 }
 
-async fn shake_hands(stream: std::net::TcpStream, settings: &Settings) -> Result<Transport> {
-    let Some(wanted) = &settings.tls else { return Ok(Transport::plain(stream)) };
+async fn shake_hands(stream: std::net::TcpStream, host: &str, wanted: &TlsSettings) -> Result<Transport> {
     let explain = |error: &io::Error| {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            Some(error) => tls::explain(error, &settings.host, &wanted.config.store),
+            Some(error) => tls::explain(error, host, &wanted.config.store),
             None => Error::new(
                 ErrorCode::TlsFailed,
                 format!("The connection ended during the TLS handshake: {error}."),
@@ -143,7 +145,7 @@ async fn shake_hands(stream: std::net::TcpStream, settings: &Settings) -> Result
     let failed = |error: io::Error| connect_failed(&error.to_string());
     let reactor = TcpStream::from_std(stream.try_clone().map_err(failed)?).map_err(failed)?;
     let mut transport = Transport::tls(stream, wanted.config.config.clone(), wanted.name.clone())
-        .map_err(|error| tls::explain(&error, &settings.host, &wanted.config.store))?;
+        .map_err(|error| tls::explain(&error, host, &wanted.config.store))?;
     loop {
         if transport.shake_hands().map_err(|error| explain(&error))? {
             return Ok(transport);

@@ -45,7 +45,7 @@ pub(crate) async fn handshake(link: &Link, settings: &Settings, login: Option<&L
     if settings.resp3 {
         match first_flight(link, settings, login, true).await {
             Err(error) if is_unknown_hello(&error) => {
-                tracing::info!(endpoint = %settings.label, "the server does not speak RESP3: going on in RESP2");
+                tracing::info!("the server does not speak RESP3: going on in RESP2");
             }
             other => return other,
         }

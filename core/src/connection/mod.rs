@@ -10,7 +10,7 @@ mod inflight;
 mod link;
 mod monitor;
 pub(crate) mod node;
-mod outbox;
+pub(crate) mod outbox;
 mod reauth;
 pub(crate) mod settings;
 mod socket;

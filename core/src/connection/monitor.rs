@@ -45,6 +45,8 @@ enum Woke {
 pub(super) struct Monitor {
     node: Arc<Node>,
     link: Arc<Link>,
+    /// `host:port` of this connection.
+    label: Arc<str>,
     reauth: Option<Reauth>,
     tokens: Option<Subscription>,
     auth: Option<(Arc<OneReply>, Login)>,
@@ -58,7 +60,7 @@ pub(super) struct Monitor {
 }
 
 impl Monitor {
-    pub(super) fn new(node: Arc<Node>, link: Arc<Link>, token: Option<Token>) -> Self {
+    pub(super) fn new(node: Arc<Node>, link: Arc<Link>, label: Arc<str>, token: Option<Token>) -> Self {
         let tokens = match &node.settings.sign_in {
             SignIn::Token(source) => source.subscribe().ok(),
             _ => None,
@@ -66,6 +68,7 @@ impl Monitor {
         Self {
             node,
             link,
+            label,
             reauth: token.map(Reauth::new),
             tokens,
             auth: None,
@@ -89,7 +92,7 @@ impl Monitor {
             End::Lost(error) => error.clone(),
             End::Finished => super::node::closed(),
         };
-        self.link.end(&error.at(Arc::clone(&self.node.settings.label)));
+        self.link.end(&error.at(Arc::clone(&self.label)));
         end
     }
 
@@ -201,7 +204,9 @@ impl Monitor {
         let mut wait = if self.close_up || self.link.is_draining() {
             settings.tick()
         } else {
-            WALL_CLOCK_TICK.min(settings.keep_alive.saturating_sub(self.silent_since.elapsed()))
+            settings
+                .keep_alive
+                .map_or(WALL_CLOCK_TICK, |after| after.saturating_sub(self.silent_since.elapsed()).min(WALL_CLOCK_TICK))
         };
         if let Some(reauth) = &self.reauth {
             if let Some(due) = reauth.due() {
@@ -217,8 +222,7 @@ impl Monitor {
     /// Looks at every deadline. An error ends the connection.
     fn look(&mut self) -> Option<Error> {
         let (now, settings) = (Instant::now(), &self.node.settings);
-        let label = &settings.label;
-        self.link.expire(now, &timed_out(settings.command_timeout).at(Arc::clone(label)));
+        self.link.expire(now, &timed_out(settings.command_timeout).at(Arc::clone(&self.label)));
         if self.node.outbox.lock().len() > 0 {
             self.node.expire_waiting(now);
         }
@@ -235,7 +239,7 @@ impl Monitor {
             if self.close_up && self.link.unwatch() {
                 self.close_up = false;
             }
-            if self.silent_since.elapsed() >= settings.keep_alive {
+            if settings.keep_alive.is_some_and(|after| self.silent_since.elapsed() >= after) {
                 self.ping();
             }
         } else {
@@ -293,7 +297,7 @@ impl Monitor {
     fn auth_answered(&mut self, answer: Result<(), Error>) {
         let (Some((_, login)), Some(reauth)) = (self.auth.take(), &mut self.reauth) else { return };
         let (node, wall) = (&self.node, SystemTime::now());
-        let endpoint = Arc::clone(&node.settings.label);
+        let endpoint = Arc::clone(&self.label);
         let answer = answer.map_err(|error| reauth_error(error, &login).at(Arc::clone(&endpoint)));
         match reauth.answered(&answer, &node.settings, Instant::now(), wall, fastrand::f64()) {
             Some(Outcome::Renewed(token)) => {

@@ -161,14 +161,11 @@ mod tests {
 
     pub(crate) fn settings() -> Settings {
         Settings {
-            label: "localhost:1".into(),
-            host: "localhost".into(),
-            port: 1,
-            tls: None,
+            targets: Vec::new(),
             resp3: true,
             connect_timeout: Duration::from_secs(5),
             command_timeout: Duration::from_secs(5),
-            keep_alive: Duration::from_secs(60),
+            keep_alive: Some(Duration::from_secs(60)),
             tcp_keep_alive: true,
             client_name: None,
             set_client_info: true,

@@ -26,20 +26,29 @@ pub(crate) struct TlsSettings {
     pub(crate) name: ServerName<'static>,
 }
 
-/// Everything about the connections to one endpoint.
+/// Where to dial.
 #[derive(Clone)]
-pub(crate) struct Settings {
+pub(crate) struct Target {
     /// `host:port`, as events and errors show it.
     pub(crate) label: Arc<str>,
     pub(crate) host: String,
     pub(crate) port: u16,
+    /// What may be wrong with the name, for the error when it cannot be resolved.
+    pub(crate) hint: Option<String>,
     pub(crate) tls: Option<TlsSettings>,
+}
+
+/// Everything about the connections of one client.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    /// Tried in turn, one per dial. Never empty.
+    pub(crate) targets: Vec<Target>,
     /// Try `HELLO 3` first.
     pub(crate) resp3: bool,
     pub(crate) connect_timeout: Duration,
     pub(crate) command_timeout: Duration,
     /// Ping a connection that was idle for so long.
-    pub(crate) keep_alive: Duration,
+    pub(crate) keep_alive: Option<Duration>,
     pub(crate) tcp_keep_alive: bool,
     pub(crate) client_name: Option<String>,
     pub(crate) set_client_info: bool,
@@ -61,6 +70,16 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// Where the dial with this number goes.
+    pub(crate) fn target(&self, dial: u32) -> &Target {
+        &self.targets[dial as usize % self.targets.len()]
+    }
+
+    /// The name of the cache where no single connection is meant.
+    pub(crate) fn label(&self) -> &Arc<str> {
+        &self.targets[0].label
+    }
+
     /// How often deadlines are looked at while requests are under way.
     pub(crate) fn tick(&self) -> Duration {
         (self.command_timeout / 32).clamp(Duration::from_millis(5), Duration::from_millis(100))

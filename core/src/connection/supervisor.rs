@@ -6,7 +6,7 @@ use super::handshake::{Login, auth_refused, handshake, login};
 use super::link::Link;
 use super::monitor::{End, Monitor};
 use super::node::{Node, State, Wish, closed, not_connected};
-use super::settings::SignIn;
+use super::settings::{SignIn, Target};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
 use crate::token::Token;
@@ -42,6 +42,8 @@ struct Supervisor {
 /// A connection that is signed in and not yet in use.
 struct Fresh {
     link: Arc<Link>,
+    /// `host:port` of the other side.
+    label: Arc<str>,
     token: Option<Token>,
 }
 
@@ -53,7 +55,7 @@ impl Supervisor {
         loop {
             match self.connect().await {
                 Ok(fresh) => {
-                    self.connected();
+                    self.connected(&fresh.label);
                     match self.hold(fresh).await {
                         End::Lost(error) => self.lost(&error),
                         End::Finished => return closed(),
@@ -73,10 +75,11 @@ impl Supervisor {
             }
             self.dials += 1;
             let node = Arc::clone(&self.node);
-            let error = match self.while_waiting(establish(&node)).await? {
-                Ok(fresh) => return Ok(fresh),
-                Err(error) => error.at(Arc::clone(&self.node.settings.label)),
-            };
+            let error =
+                match self.while_waiting(establish(&node, node.settings.target(self.dials - 1))).await? {
+                    Ok(fresh) => return Ok(fresh),
+                    Err(error) => error.at(Arc::clone(&node.settings.target(self.dials - 1).label)),
+                };
             if let Some(most) = self.node.settings.first_dials
                 && !self.ever
                 && (self.dials >= most || !error.is_retryable())
@@ -121,7 +124,7 @@ impl Supervisor {
         from + (step - from).mul_f64(if self.dials == 0 { fastrand::f64() / 4.0 } else { fastrand::f64() })
     }
 
-    fn connected(&mut self) {
+    fn connected(&mut self, label: &Arc<str>) {
         let node = &self.node;
         node.counters.connections.fetch_add(1, Ordering::Relaxed);
         node.outbox.lock().refuse(match *node.wish.borrow() {
@@ -133,7 +136,7 @@ impl Supervisor {
             node.counters.reconnects.fetch_add(1, Ordering::Relaxed);
             node.events.emit(Event::ConnectionRestored {
                 time: SystemTime::now(),
-                endpoint: Arc::clone(&node.settings.label),
+                endpoint: Arc::clone(label),
                 outage: since.elapsed(),
                 attempts: self.dials,
             });
@@ -145,10 +148,12 @@ impl Supervisor {
     fn lost(&mut self, error: &Error) {
         let node = &self.node;
         node.outbox.lock().set_active(None);
-        let error = error.clone().at(Arc::clone(&node.settings.label));
+        let endpoint: Arc<str> =
+            error.endpoint().map_or_else(|| Arc::clone(node.settings.label()), Into::into);
+        let error = error.clone().at(Arc::clone(&endpoint));
         node.state.send_replace(State::Lost(error.clone()));
         if node.settings.fail_fast {
-            let refusal = not_connected(&error).at(Arc::clone(&node.settings.label));
+            let refusal = not_connected(&error).at(Arc::clone(&endpoint));
             if *node.wish.borrow() == Wish::Live {
                 node.outbox.lock().refuse(Some(refusal.clone()));
             }
@@ -156,18 +161,15 @@ impl Supervisor {
         }
         if self.outage.is_none() {
             self.outage = Some(Instant::now());
-            node.events.emit(Event::ConnectionLost {
-                time: SystemTime::now(),
-                endpoint: Arc::clone(&node.settings.label),
-                error,
-            });
+            node.events.emit(Event::ConnectionLost { time: SystemTime::now(), endpoint, error });
         } else {
-            tracing::info!(endpoint = %node.settings.label, %error, dials = self.dials, "still no connection");
+            tracing::info!(%endpoint, %error, dials = self.dials, "still no connection");
         }
     }
 
     /// Uses a connection until it ends, replacing it by a fresh one where its end is known in advance.
     async fn hold(&self, fresh: Fresh) -> End {
+        let label = Arc::clone(&fresh.label);
         let mut watch = self.adopt(fresh);
         let mut replacement_wanted = watch.replacement_wanted();
         let mut run: Run = Box::pin(async move { watch.run().await });
@@ -179,10 +181,16 @@ impl Supervisor {
             }
             // The old connection goes on meanwhile; only when the fresh one is signed in are they exchanged.
             let node = Arc::clone(&self.node);
+            let target = node
+                .settings
+                .targets
+                .iter()
+                .find(|target| target.label == label)
+                .unwrap_or(node.settings.target(0));
             tokio::select! {
                 biased;
                 end = &mut run => return end,
-                outcome = establish(&node) => match outcome {
+                outcome = establish(&node, target) => match outcome {
                     Ok(fresh) => {
                         let sleeper = {
                             let mut outbox = self.node.outbox.lock();
@@ -199,10 +207,10 @@ impl Supervisor {
                         replacement_wanted = watch.replacement_wanted();
                         let old = std::mem::replace(&mut run, Box::pin(async move { watch.run().await }));
                         tokio::spawn(old);
-                        tracing::info!(endpoint = %node.settings.label, "connection replaced before its token's end");
+                        tracing::info!(endpoint = %label, "connection replaced before its token's end");
                     }
                     Err(error) => {
-                        tracing::warn!(endpoint = %node.settings.label, %error, "no replacement for the connection yet");
+                        tracing::warn!(endpoint = %label, %error, "no replacement for the connection yet");
                         let pause = node.settings.backoff_min;
                         tokio::select! {
                             biased;
@@ -219,7 +227,7 @@ impl Supervisor {
     fn adopt(&self, fresh: Fresh) -> Monitor {
         self.node.outbox.lock().set_active(Some(Arc::clone(&fresh.link)));
         fresh.link.open();
-        Monitor::new(Arc::clone(&self.node), fresh.link, fresh.token)
+        Monitor::new(Arc::clone(&self.node), fresh.link, fresh.label, fresh.token)
     }
 }
 
@@ -232,7 +240,7 @@ async fn wanted(replacement: &mut watch::Receiver<bool>) {
 
 /// A connection from name resolution to the answer of the handshake, within one deadline. A token that
 /// the server refuses is thrown away, and one fresh token is tried before the refusal is reported.
-async fn establish(node: &Node) -> Result<Fresh> {
+async fn establish(node: &Node, target: &Target) -> Result<Fresh> {
     let limit = node.settings.connect_timeout;
     let begun = Instant::now();
     let mut refused = None;
@@ -242,10 +250,10 @@ async fn establish(node: &Node) -> Result<Fresh> {
             Ok(found) => found,
             Err(error) => return Err(refused.unwrap_or(error)),
         };
-        let attempt = sign_in(node, login.as_ref());
+        let attempt = sign_in(node, target, login.as_ref());
         let left = limit.saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
         let error = match tokio::time::timeout(left, attempt).await {
-            Ok(Ok(link)) => return Ok(Fresh { link, token }),
+            Ok(Ok(link)) => return Ok(Fresh { link, label: Arc::clone(&target.label), token }),
             Ok(Err(error)) => error,
             Err(_) => return Err(refused.unwrap_or_else(|| too_slow(limit))),
         };
@@ -261,8 +269,8 @@ async fn establish(node: &Node) -> Result<Fresh> {
     }
 }
 
-async fn sign_in(node: &Node, login: Option<&Login>) -> Result<Arc<Link>> {
-    let transport = dial(&node.settings).await?;
+async fn sign_in(node: &Node, target: &Target, login: Option<&Login>) -> Result<Arc<Link>> {
+    let transport = dial(&node.settings, target).await?;
     let link =
         Link::new(transport, Arc::clone(&node.outbox), node.settings.max_reply_bytes).map_err(|error| {
             Error::new(

@@ -1,18 +1,12 @@
 //! Whom we trust: the rustls configuration of Redis connections and what a failed handshake means.
 
 use crate::error::{Error, ErrorCode, Result};
+use crate::options::TlsVersion;
 use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 use std::sync::Arc;
-
-/// The lowest TLS version that is offered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MinVersion {
-    Tls12,
-    Tls13,
-}
 
 /// A configuration and, for error messages, the name of the root store it trusts.
 #[derive(Clone)]
@@ -22,19 +16,20 @@ pub(crate) struct TlsConfig {
 }
 
 impl TlsConfig {
-    /// Trusts `ca` (PEM) alone when given; otherwise the platform's roots (`SSL_CERT_FILE` and
-    /// `SSL_CERT_DIR` are honoured); otherwise, where the platform has none, Mozilla's.
+    /// Trusts the platform's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured) or, where the platform
+    /// has none, Mozilla's; and beside them those of `ca` (PEM).
     ///
     /// # Errors
     /// [`ErrorCode::InvalidOption`] when `ca` holds no usable certificate.
-    pub(crate) fn new(ca: Option<&[u8]>, min: MinVersion) -> Result<Self> {
-        let (roots, store) = match ca {
-            Some(pem) => (given_roots(pem)?, "the CA given by option".into()),
-            None => platform_roots(),
-        };
+    pub(crate) fn new(ca: Option<&[u8]>, min: TlsVersion) -> Result<Self> {
+        let (mut roots, mut store) = platform_roots();
+        if let Some(pem) = ca {
+            roots.roots.extend(given_roots(pem)?.roots);
+            store = format!("the CA given by option, with {store},").into();
+        }
         let versions: &[&rustls::SupportedProtocolVersion] = match min {
-            MinVersion::Tls12 => &[&rustls::version::TLS13, &rustls::version::TLS12],
-            MinVersion::Tls13 => &[&rustls::version::TLS13],
+            TlsVersion::Tls12 => &[&rustls::version::TLS13, &rustls::version::TLS12],
+            TlsVersion::Tls13 => &[&rustls::version::TLS13],
         };
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let internal = |error: String| Error::new(ErrorCode::Internal, error, "Report this.");
@@ -147,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_ca_without_a_certificate_is_refused() {
-        let error = TlsConfig::new(Some(b"nothing"), MinVersion::Tls12).err().unwrap();
+        let error = TlsConfig::new(Some(b"nothing"), TlsVersion::Tls12).err().unwrap();
         assert_eq!(error.code(), ErrorCode::InvalidOption);
     }
 

@@ -1,0 +1,121 @@
+//! From options and an identity to a client: everything is checked before anything is sent.
+
+use super::Client;
+use crate::connection::outbox::Limits;
+use crate::connection::settings::{Settings, SignIn, Target, TlsSettings};
+use crate::connection::tls::{TlsConfig, server_name};
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorCode, Result};
+use crate::options::{Backlog, Options, Protocol};
+use crate::token::TokenSource;
+use std::sync::Arc;
+
+/// Who signs in.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Identity {
+    /// Microsoft Entra ID, by a source of tokens that other clients may share.
+    TokenSource(TokenSource),
+    /// The access key, or the password of an ACL user, that the options hold; nobody if they hold none.
+    AccessKey,
+}
+
+impl From<TokenSource> for Identity {
+    fn from(source: TokenSource) -> Self {
+        Self::TokenSource(source)
+    }
+}
+
+impl Client {
+    /// Connects with an identity of the caller's choice.
+    ///
+    /// Returns when the first attempt has ended. If it failed, attempts go on in the background (see
+    /// [`Client::last_error`] and the events), unless `abort_on_connect_fail` is set.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidOption`], [`ErrorCode::InvalidEndpoint`], [`ErrorCode::TlsRequired`] before anything
+    /// is sent. With `abort_on_connect_fail`, whatever the connection failed with.
+    pub async fn connect_as(options: &Options, identity: impl Into<Identity>) -> Result<Self> {
+        let identity = identity.into();
+        options.validate(matches!(identity, Identity::TokenSource(_)))?;
+        for warning in options.warnings() {
+            tracing::warn!("{warning}");
+        }
+        let sign_in = match identity {
+            Identity::TokenSource(source) => SignIn::Token(source),
+            Identity::AccessKey => match options.password() {
+                Some(key) => SignIn::Key { user: options.user().map(Into::into), key: key.clone() },
+                None => SignIn::Nobody,
+            },
+        };
+        let io_threads = options.io_threads() as usize;
+        Self::start(settings(options, sign_in)?, options.disabled_commands().to_vec(), io_threads).await
+    }
+}
+
+fn settings(options: &Options, sign_in: SignIn) -> Result<Settings> {
+    let tls = if options.tls() { Some(tls_config(options)?) } else { None };
+    let targets = options
+        .endpoints()
+        .iter()
+        .map(|endpoint| target(endpoint, options, tls.as_ref()))
+        .collect::<Result<_>>()?;
+    Ok(Settings {
+        targets,
+        resp3: options.protocol() == Protocol::Resp3,
+        connect_timeout: options.connect_timeout(),
+        command_timeout: options.command_timeout(),
+        keep_alive: Some(options.keep_alive()).filter(|after| !after.is_zero()),
+        tcp_keep_alive: options.tcp_keep_alive(),
+        client_name: options.client_name().map(Into::into),
+        set_client_info: options.set_client_info(),
+        database: options.database(),
+        fail_fast: options.backlog() == Backlog::FailFast,
+        first_dials: options.abort_on_connect_fail().then(|| options.connect_retry()),
+        backoff_min: options.reconnect_backoff_min(),
+        backoff_max: options.reconnect_backoff_max(),
+        reauth_stagger: options.reauth_stagger(),
+        reauth_retry_min: options.reauth_retry_min(),
+        max_reply_bytes: usize::try_from(options.max_reply_bytes()).unwrap_or(usize::MAX),
+        limits: Limits {
+            requests: usize::try_from(options.backlog_limit()).unwrap_or(usize::MAX),
+            bytes: usize::try_from(options.backlog_limit_bytes()).unwrap_or(usize::MAX),
+        },
+        tunnel: options.tunnel().map(|tunnel| (tunnel.host().to_owned(), tunnel.port())),
+        sign_in,
+    })
+}
+
+fn tls_config(options: &Options) -> Result<TlsConfig> {
+    let mut ca = options.ca_certificates().map(<[u8]>::to_vec);
+    if let Some(path) = options.ca_file() {
+        let pem = std::fs::read(path).map_err(|error| {
+            Error::new(
+                ErrorCode::InvalidOption,
+                format!("The option ca_file names {path}, which cannot be read: {error}."),
+                "Give the path of a PEM file that this process may read.",
+            )
+        })?;
+        let ca = ca.get_or_insert_default();
+        ca.push(b'\n');
+        ca.extend(pem);
+    }
+    TlsConfig::new(ca.as_deref(), options.tls_min_version())
+}
+
+fn target(endpoint: &Endpoint, options: &Options, tls: Option<&TlsConfig>) -> Result<Target> {
+    let tls = match tls {
+        Some(config) => {
+            let name = server_name(options.tls_host().unwrap_or_else(|| endpoint.host()))?;
+            Some(TlsSettings { config: config.clone(), name })
+        }
+        None => None,
+    };
+    Ok(Target {
+        label: Arc::from(endpoint.to_string()),
+        host: endpoint.host().to_owned(),
+        port: endpoint.port(),
+        hint: endpoint.hint(),
+        tls,
+    })
+}
