@@ -1,7 +1,7 @@
 //! Reads StackExchange.Redis' connection string: `host:port,option=value,$COMMAND=`. Which options there
 //! are lives in the table; URLs are read in `redis_url`.
 
-use super::{Effect, Kind, Options, find, nearest, refusal, short};
+use super::{Kind, Options, find, nearest, refusal, short};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorCode, Result};
 use std::time::Duration;
@@ -10,7 +10,7 @@ const COMMA: &str = "A value with a comma cannot stand in a connection string: s
 
 /// Reads the parts between commas; blanks around them and empty parts do not count.
 pub(super) fn read(text: &str) -> Result<Options> {
-    let mut reader = Reader::new();
+    let mut reader = Reader::of_parts();
     let mut endpoints = Vec::new();
     for (index, part) in text.split(',').map(str::trim).enumerate().filter(|(_, part)| !part.is_empty()) {
         reader.place = index + 1;
@@ -26,6 +26,7 @@ pub(super) fn read(text: &str) -> Result<Options> {
 /// What is known while the parts of one string or URL are read.
 pub(super) struct Reader {
     pub(super) options: Options,
+    commas: bool,
     timeout: Option<Duration>,
     /// Which part is read, from 1.
     place: usize,
@@ -36,8 +37,21 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new() -> Self {
-        Self { options: Options::empty(), timeout: None, place: 1, after_secret: None, after_option: false }
+    /// A reader of parts between commas, which a value may have been meant to hold.
+    fn of_parts() -> Self {
+        Self { commas: true, ..Self::of_url() }
+    }
+
+    /// A reader of a URL's parts, which are told apart without doubt.
+    pub(super) fn of_url() -> Self {
+        Self {
+            options: Options::empty(),
+            commas: false,
+            timeout: None,
+            place: 1,
+            after_secret: None,
+            after_option: false,
+        }
     }
 
     fn endpoint(&self, part: &str) -> Result<Endpoint> {
@@ -79,7 +93,7 @@ impl Reader {
             self.smaller_timeout();
         }
         self.after_option = true;
-        if matches!(info.kind, Kind::Secret) {
+        if self.commas && matches!(info.kind, Kind::Secret) {
             self.after_secret = Some(info.name);
         }
         Ok(())
@@ -100,7 +114,6 @@ impl Reader {
 
     fn command(&mut self, command: &str, value: &str) -> Result<()> {
         let info = find("disabled_commands")?;
-        debug_assert_eq!(info.effect, Effect::Used);
         if !value.is_empty() && !value.eq_ignore_ascii_case(command) {
             return Err(refusal(
                 info,
@@ -166,8 +179,8 @@ mod tests {
                 o.connect_timeout() == Duration::from_secs(5) && o.command_timeout() == Duration::from_secs(5)
             }),
             ("", |o| {
-                o.keep_alive() == Duration::from_secs(60)
-                    && o.topology_refresh_interval() == Duration::from_secs(60)
+                o.keep_alive() == Duration::from_mins(1)
+                    && o.topology_refresh_interval() == Duration::from_mins(1)
             }),
             ("", |o| {
                 o.protocol() == Protocol::Resp3

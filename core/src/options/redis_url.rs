@@ -48,7 +48,7 @@ pub(super) fn read(text: &str) -> Result<Options> {
         .port()
         .map_or_else(|| decoded(host), |port| decoded(host).map(|host| format!("{host}:{port}")))?;
 
-    let mut reader = Reader::new();
+    let mut reader = Reader::of_url();
     reader.option("tls", if tls { "true" } else { "false" })?;
     reader.option("endpoint", &endpoint)?;
     if !url.username().is_empty() {
@@ -135,7 +135,8 @@ mod tests {
             ("rediss://me:hunter2@a/x", ErrorCode::InvalidOption, "database"),
             ("rediss://me:hunter2@a?ssl=false", ErrorCode::InvalidOption, "scheme"),
             ("rediss://a?clientSecret=hunter2", ErrorCode::InvalidOption, "AZURE_CLIENT_SECRET"),
-            ("rediss://a?connectTimeoutt=1", ErrorCode::InvalidOption, "connectTimeout?"),
+            ("rediss://:hunter2@a?connectTimeoutt=1", ErrorCode::InvalidOption, "connectTimeout?"),
+            ("rediss://:hunter2@a?unheardOf=1", ErrorCode::InvalidOption, "no option \"unheardOf\""),
         ] {
             let error = Options::parse(text).expect_err(text);
             assert_eq!(error.code(), code, "{text}: {error}");

@@ -146,7 +146,9 @@ impl Codec for Commands {
     }
 
     fn settle(mut names: Vec<String>) -> Vec<String> {
-        names.iter_mut().for_each(|name| name.make_ascii_uppercase());
+        for name in &mut names {
+            name.make_ascii_uppercase();
+        }
         names.sort();
         names.dedup();
         names
