@@ -204,9 +204,9 @@ impl Monitor {
         let mut wait = if self.close_up || self.link.is_draining() {
             settings.tick()
         } else {
-            settings
-                .keep_alive
-                .map_or(WALL_CLOCK_TICK, |after| after.saturating_sub(self.silent_since.elapsed()).min(WALL_CLOCK_TICK))
+            settings.keep_alive.map_or(WALL_CLOCK_TICK, |after| {
+                after.saturating_sub(self.silent_since.elapsed()).min(WALL_CLOCK_TICK)
+            })
         };
         if let Some(reauth) = &self.reauth {
             if let Some(due) = reauth.due() {
