@@ -1,6 +1,8 @@
 //! Who we are: one file per kind of credential, and the default chain. The only place that names
 //! `azure_identity`.
 
+mod custom;
+
 use crate::error::Result;
 use crate::secret::Secret;
 use std::fmt;
