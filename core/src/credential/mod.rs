@@ -1,7 +1,13 @@
 //! Who we are: one file per kind of credential, and the default chain. The only place that names
 //! `azure_identity`.
 
+mod answer;
+mod client_secret;
 mod custom;
+mod http;
+mod options;
+
+pub use options::{AUTHORITY_CHINA, AUTHORITY_PUBLIC, AUTHORITY_US_GOVERNMENT, CredentialOptions};
 
 use crate::error::Result;
 use crate::secret::Secret;
@@ -18,6 +24,12 @@ pub struct AccessToken {
     pub secret: Secret,
     /// When it expires.
     pub expires_at: SystemTime,
+}
+
+impl From<azure_core::credentials::AccessToken> for AccessToken {
+    fn from(token: azure_core::credentials::AccessToken) -> Self {
+        Self { secret: token.token.secret().into(), expires_at: token.expires_on.into() }
+    }
 }
 
 /// What is asked of a credential.
