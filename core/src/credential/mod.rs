@@ -2,11 +2,16 @@
 //! `azure_identity`.
 
 mod answer;
+mod azure_cli;
+mod chain;
 mod client_secret;
 mod custom;
+mod environment;
 mod http;
+mod managed_identity;
 mod options;
 
+pub use managed_identity::ManagedIdentityId;
 pub use options::{AUTHORITY_CHINA, AUTHORITY_PUBLIC, AUTHORITY_US_GOVERNMENT, CredentialOptions};
 
 use crate::error::Result;
