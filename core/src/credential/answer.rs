@@ -3,6 +3,7 @@
 
 use crate::error::{Error, ErrorCode};
 use serde::Deserialize;
+use std::fmt::Write;
 use std::time::Duration;
 
 /// A description longer than this is cut: it goes into one log line.
@@ -86,7 +87,7 @@ impl Body {
         }
         for (name, id) in [("Trace ID", &self.trace_id), ("Correlation ID", &self.correlation_id)] {
             if !id.is_empty() && !text.contains(id.as_str()) {
-                text.push_str(&format!(" {name}: {id}"));
+                let _ = write!(text, " {name}: {id}");
             }
         }
         if !text.ends_with('.') {

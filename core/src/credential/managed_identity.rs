@@ -201,7 +201,7 @@ impl TokenBody {
         let at = at.and_then(|at| SystemTime::UNIX_EPOCH.checked_add(at));
         let after = self.expires_in.as_ref().and_then(Number::seconds);
         // Without either the token's own claim decides; a day is what Azure issues.
-        at.or_else(|| now.checked_add(after?)).unwrap_or(now + Duration::from_secs(24 * 3600))
+        at.or_else(|| now.checked_add(after?)).unwrap_or(now + Duration::from_hours(24))
     }
 }
 

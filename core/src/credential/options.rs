@@ -126,7 +126,9 @@ pub(super) fn check_tenant(tenant_id: &str) -> Result<()> {
 
 /// The process' environment; tests bring their own.
 #[derive(Clone)]
-pub(super) struct Environment(Arc<dyn Fn(&str) -> Option<String> + Send + Sync>);
+pub(super) struct Environment(Arc<Lookup>);
+
+type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl Environment {
     /// The variable's value, unless it is empty.

@@ -2,6 +2,7 @@
 
 mod claims;
 mod clock;
+mod fresh;
 mod options;
 mod refresher;
 pub mod schedule;
@@ -12,7 +13,7 @@ mod state;
 mod scenarios;
 
 pub use claims::Claims;
-pub use options::{DEFAULT_SCOPE, TokenSourceOptions, UserName};
+pub use options::{DEFAULT_SCOPE, TokenSourceOptions, UserName, UserNameFn};
 pub use source::{Subscription, TokenSource};
 pub use state::TokenState;
 
