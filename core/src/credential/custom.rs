@@ -19,7 +19,7 @@ impl Credential {
     /// belongs into `tokio::task::spawn_blocking`. It is asked again and again: with backoff after an error,
     /// and with [`TokenRequest::force`] when a token that it may have cached must be passed over. Its errors
     /// count as [`ErrorCode::CredentialUnavailable`] that a retry may heal, unless it returns keyless' own
-    /// [`Error`](crate::Error), which is kept. A panic is such an error too. The error's text reaches logs and
+    /// [`Error`], which is kept. A panic is such an error too. The error's text reaches logs and
     /// callers: it must not hold a secret.
     pub fn custom<F, T, E>(name: impl Into<String>, function: F) -> Self
     where

@@ -285,13 +285,13 @@ mod tests {
 
     #[tokio::test]
     async fn imds_is_asked_as_documented() {
-        let body = r#"{"access_token":"t-1","expires_on":"1893456000","expires_in":"3599","resource":"r","token_type":"Bearer"}"#;
+        let body = r#"{"access_token":"t-1","expires_on":"1893456001","expires_in":"3599","resource":"r","token_type":"Bearer"}"#;
         let (host, served) = serve("200 OK", "", body);
         let options =
             CredentialOptions::new().in_environment(&[("AZURE_POD_IDENTITY_AUTHORITY_HOST", &host)]);
         let token = ask(options, ManagedIdentityId::ResourceId("/subscriptions/s 1".into())).await.unwrap();
         assert_eq!(token.secret.expose(), "t-1");
-        assert_eq!(token.expires_at, SystemTime::UNIX_EPOCH + Duration::from_secs(1_893_456_000));
+        assert_eq!(token.expires_at, SystemTime::UNIX_EPOCH + Duration::from_secs(1_893_456_001));
         let request = served.join().unwrap();
         let line = request.lines().next().unwrap();
         assert_eq!(

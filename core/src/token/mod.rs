@@ -10,6 +10,7 @@ mod source;
 mod state;
 
 #[cfg(test)]
+#[allow(clippy::unchecked_time_subtraction, reason = "a test that underflows has failed")]
 mod scenarios;
 
 pub use claims::Claims;

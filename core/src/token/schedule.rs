@@ -151,11 +151,13 @@ pub fn auth_delay(index: usize, count: usize, window: Duration, random: f64) -> 
 }
 
 #[cfg(test)]
+#[allow(clippy::unchecked_time_subtraction, reason = "a test that underflows has failed")]
+#[allow(clippy::cast_precision_loss, reason = "the counts are small")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const HOUR: Duration = Duration::from_secs(3600);
+    const HOUR: Duration = Duration::from_hours(1);
 
     fn random() -> impl Strategy<Value = f64> {
         0.0..1.0_f64
@@ -176,7 +178,7 @@ mod tests {
     #[test]
     fn the_margin_holds_for_lives_of_two_margins_or_more() {
         assert_eq!(schedule(1.0, 0.0).refresh_after(HOUR, 0.0), HOUR - REFRESH_MARGIN);
-        let minute = Duration::from_secs(60);
+        let minute = Duration::from_mins(1);
         assert_eq!(schedule(1.0, 0.0).refresh_after(minute, 0.0), minute.mul_f64(0.95));
         assert_eq!(schedule(0.75, 0.0).refresh_after(minute, 0.0), minute.mul_f64(0.75));
     }

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 /// Refusals further apart than this have nothing to do with each other.
-const REFUSALS_FORGOTTEN: Duration = Duration::from_secs(600);
+const REFUSALS_FORGOTTEN: Duration = Duration::from_mins(10);
 
 /// A token source as an operator sees it: everything but the token.
 #[derive(Clone, Debug, Default)]

@@ -61,16 +61,12 @@ async fn unsubscribing_inside_a_callback_does_not_deadlock() {
     let (send, receive) = channel();
     let id = Arc::new(Mutex::new(None));
     let (hub, own) = (stage.source.events().clone(), Arc::clone(&id));
-    let guard = id.lock();
-    let mut guard = guard;
-    *guard = Some(stage.source.on_event(
-        EventMask::TOKEN,
-        Arc::new(move |_| {
-            let id = own.lock().take();
-            send.send(id.is_some_and(|id| hub.remove(id))).unwrap();
-        }),
-    ));
-    drop(guard);
+    let handler = Arc::new(move |_: &Event| {
+        let id = own.lock().take();
+        send.send(id.is_some_and(|id| hub.remove(id))).unwrap();
+    });
+    // No event comes before the first token is asked for.
+    *id.lock() = Some(stage.source.on_event(EventMask::TOKEN, handler));
     stage.source.get(WAIT).await.unwrap();
     assert!(receive.recv_timeout(Duration::from_secs(10)).unwrap());
     sleep(HOUR).await;

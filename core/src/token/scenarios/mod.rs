@@ -20,7 +20,7 @@ mod acquiring;
 mod lifecycle;
 mod renewing;
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 const WAIT: Duration = Duration::from_secs(30);
 
 fn seconds(count: u64) -> Duration {
