@@ -1,6 +1,19 @@
 //! Who we are: one file per kind of credential, and the default chain. The only place that names
 //! `azure_identity`.
 
+mod answer;
+mod azure_cli;
+mod chain;
+mod client_secret;
+mod custom;
+mod environment;
+mod http;
+mod managed_identity;
+mod options;
+
+pub use managed_identity::ManagedIdentityId;
+pub use options::{AUTHORITY_CHINA, AUTHORITY_PUBLIC, AUTHORITY_US_GOVERNMENT, CredentialOptions};
+
 use crate::error::Result;
 use crate::secret::Secret;
 use std::fmt;
@@ -16,6 +29,12 @@ pub struct AccessToken {
     pub secret: Secret,
     /// When it expires.
     pub expires_at: SystemTime,
+}
+
+impl From<azure_core::credentials::AccessToken> for AccessToken {
+    fn from(token: azure_core::credentials::AccessToken) -> Self {
+        Self { secret: token.token.secret().into(), expires_at: token.expires_on.into() }
+    }
 }
 
 /// What is asked of a credential.

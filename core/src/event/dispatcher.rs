@@ -32,7 +32,7 @@ pub(super) fn run(work: Work) {
             match started {
                 Ok(_) => *dispatcher = Some((process, sender)),
                 Err(error) => {
-                    tracing::warn!(%error, "no thread for events could be started; events are lost")
+                    tracing::warn!(%error, "no thread for events could be started; events are lost");
                 }
             }
         }

@@ -46,9 +46,13 @@ impl Claims {
         let payload = URL_SAFE_NO_PAD
             .decode(payload.trim_end_matches('='))
             .map_err(|_| invalid("The payload of the token is not base64url."))?;
+        let not_claims = || invalid("The payload of the token is not a set of claims.");
+        // Serde would read an array as the fields in their order.
+        if !payload.trim_ascii_start().starts_with(b"{") {
+            return Err(not_claims());
+        }
         // Why serde refused it may quote a claim's value: not repeated.
-        serde_json::from_slice(&payload)
-            .map_err(|_| invalid("The payload of the token is not a set of claims."))
+        serde_json::from_slice(&payload).map_err(|_| not_claims())
     }
 
     /// When the token expires, if it says so.

@@ -2,6 +2,7 @@
 
 mod claims;
 mod clock;
+mod fresh;
 mod options;
 mod refresher;
 pub mod schedule;
@@ -9,10 +10,11 @@ mod source;
 mod state;
 
 #[cfg(test)]
+#[allow(clippy::unchecked_time_subtraction, reason = "a test that underflows has failed")]
 mod scenarios;
 
 pub use claims::Claims;
-pub use options::{DEFAULT_SCOPE, TokenSourceOptions, UserName};
+pub use options::{DEFAULT_SCOPE, TokenSourceOptions, UserName, UserNameFn};
 pub use source::{Subscription, TokenSource};
 pub use state::TokenState;
 

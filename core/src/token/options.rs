@@ -13,6 +13,9 @@ use std::time::Duration;
 /// Source: "Use Microsoft Entra ID for cache authentication", Microsoft Learn.
 pub const DEFAULT_SCOPE: &str = "https://redis.azure.com/.default";
 
+/// Makes a Redis user name of a token's claims.
+pub type UserNameFn = dyn Fn(&Claims) -> Result<String> + Send + Sync;
+
 /// How the Redis user name is found.
 #[derive(Clone, Default)]
 pub enum UserName {
@@ -22,7 +25,7 @@ pub enum UserName {
     /// Always this one; the token need not even be a JWT then.
     Fixed(Arc<str>),
     /// Whatever the function makes of the claims. Called once per new token, on the thread `keyless-token`.
-    FromClaims(Arc<dyn Fn(&Claims) -> Result<String> + Send + Sync>),
+    FromClaims(Arc<UserNameFn>),
 }
 
 impl fmt::Debug for UserName {
@@ -151,7 +154,7 @@ impl TokenSourceOptions {
         if schedule.request_timeout.is_zero() {
             return refuse("request_timeout", "must be above 0");
         }
-        let day = Duration::from_secs(24 * 3600);
+        let day = Duration::from_hours(24);
         if schedule.refresh_margin > day || schedule.retry_max > day || schedule.request_timeout > day {
             return refuse("refresh_margin, retry_max and request_timeout", "must be at most a day");
         }

@@ -1,6 +1,7 @@
 //! The task behind a token source: waits until an attempt is due, makes it, tells what came of it, for ever.
 
 use super::clock::Clock;
+use super::fresh::Fresh;
 use super::state::{Acquired, State};
 use super::{Token, TokenSourceOptions};
 use crate::credential::{AccessToken, TokenProvider, TokenRequest};
@@ -42,11 +43,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn close(&self) {
-        {
-            let mut state = self.state.lock();
-            state.closed = true;
-            state.token = None;
-        }
+        self.state.lock().close();
         self.tokens.send_replace(Published { token: None, closed: true });
         self.turned.send_replace(());
         self.wake.notify_one();
@@ -73,24 +70,30 @@ impl Shared {
         });
     }
 
+    /// Puts what the credential returned into use. What may call foreign code (the function for the user name,
+    /// log lines) runs outside the lock.
     fn succeeded(&self, access: AccessToken) {
-        let outcome = {
-            let mut state = self.state.lock();
-            if state.closed {
-                return;
+        let schedule = &self.options.schedule;
+        let unchanged = self.state.lock().unchanged(&access, schedule, &*self.clock);
+        if let Some(token) = unchanged {
+            tracing::debug!(generation = token.generation, "the credential still returns the same token");
+            self.show(Some(token), false);
+        } else {
+            let fresh = match Fresh::read(access, &self.options, self.clock.wall()) {
+                Ok(fresh) => fresh,
+                Err(error) => return self.failed(error),
+            };
+            let Acquired { token, event, another } =
+                self.state.lock().acquired(fresh, schedule, &*self.clock);
+            if let Some(before) = another {
+                tracing::warn!(
+                    before = &*before,
+                    now = &*token.user,
+                    "the credential now yields another identity"
+                );
             }
-            state.acquired(access, &self.options, &*self.clock)
-        };
-        match outcome {
-            Ok(Acquired::New(token, event)) => {
-                self.show(Some(token), true);
-                self.hub.emit(event);
-            }
-            Ok(Acquired::Unchanged(token)) => {
-                tracing::debug!(generation = token.generation, "the credential still returns the same token");
-                self.show(Some(token), false);
-            }
-            Err(error) => return self.failed(error),
+            self.show(Some(token), true);
+            self.hub.emit(event);
         }
         self.turned.send_replace(());
     }
@@ -122,6 +125,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 }
             };
             match outcome {
+                _ if shared.state.lock().closed => return,
                 Ok(access) => shared.succeeded(access),
                 Err(error) => shared.failed(error),
             }

@@ -12,7 +12,7 @@ pub const REFRESH_RATIO: f64 = 0.75;
 /// at once. Azure's best practices for Entra sign-in ask for such a jitter.
 pub const REFRESH_JITTER: f64 = 0.1;
 /// How long before its expiry a token is replaced at the latest; Azure's best practices ask for 3 minutes.
-pub const REFRESH_MARGIN: Duration = Duration::from_secs(300);
+pub const REFRESH_MARGIN: Duration = Duration::from_mins(5);
 /// The longest wait after the first failed attempt.
 pub const RETRY_MIN: Duration = Duration::from_secs(1);
 /// The longest wait after any failed attempt that names none itself.
@@ -21,7 +21,7 @@ pub const RETRY_MAX: Duration = Duration::from_secs(30);
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The longest wait that a token endpoint may ask for with `Retry-After`.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+const RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
 /// A token is not handed out when it has less than this left, or [`ABOUT_TO_EXPIRE_SHARE`] of its life.
 const ABOUT_TO_EXPIRE: Duration = Duration::from_secs(10);
 const ABOUT_TO_EXPIRE_SHARE: f64 = 0.05;
@@ -64,9 +64,9 @@ impl Schedule {
     pub(crate) fn refresh_after(&self, lifetime: Duration, random: f64) -> Duration {
         let share = lifetime.mul_f64(self.refresh_ratio.clamp(0.0, 1.0));
         let span = lifetime.mul_f64(self.refresh_jitter.clamp(0.0, 1.0)).min(share / 2);
-        let mut due = share - span.mul_f64(random);
+        let mut due = share.saturating_sub(span.mul_f64(random));
         if lifetime >= self.refresh_margin * 2 {
-            due = due.min(lifetime - self.refresh_margin);
+            due = due.min(lifetime.saturating_sub(self.refresh_margin));
         }
         due.max(REFRESH_FLOOR.min(lifetime / 2)).min(usable_for(lifetime))
     }
@@ -104,7 +104,7 @@ impl Schedule {
             let doublings = attempt.saturating_sub(1).min(30);
             (self.retry_min / 2, self.retry_min.saturating_mul(1 << doublings).min(max))
         };
-        let wait = floor + (ceiling - floor).mul_f64(random);
+        let wait = floor + ceiling.saturating_sub(floor).mul_f64(random);
         match retry_after {
             Some(asked) => {
                 let asked = asked.min(RETRY_AFTER_MAX);
@@ -136,7 +136,7 @@ impl Schedule {
 /// How long a token that lives for `lifetime` may be handed out: all of its life but the last 10 s, or the
 /// last 5 % if that is less.
 pub(crate) fn usable_for(lifetime: Duration) -> Duration {
-    lifetime - ABOUT_TO_EXPIRE.min(lifetime.mul_f64(ABOUT_TO_EXPIRE_SHARE))
+    lifetime.saturating_sub(ABOUT_TO_EXPIRE.min(lifetime.mul_f64(ABOUT_TO_EXPIRE_SHARE)))
 }
 
 /// How long connection `index` of `count` waits before it sends its `AUTH`, when all of them share `window`.
@@ -151,11 +151,13 @@ pub fn auth_delay(index: usize, count: usize, window: Duration, random: f64) -> 
 }
 
 #[cfg(test)]
+#[allow(clippy::unchecked_time_subtraction, reason = "a test that underflows has failed")]
+#[allow(clippy::cast_precision_loss, reason = "the counts are small")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const HOUR: Duration = Duration::from_secs(3600);
+    const HOUR: Duration = Duration::from_hours(1);
 
     fn random() -> impl Strategy<Value = f64> {
         0.0..1.0_f64
@@ -176,7 +178,7 @@ mod tests {
     #[test]
     fn the_margin_holds_for_lives_of_two_margins_or_more() {
         assert_eq!(schedule(1.0, 0.0).refresh_after(HOUR, 0.0), HOUR - REFRESH_MARGIN);
-        let minute = Duration::from_secs(60);
+        let minute = Duration::from_mins(1);
         assert_eq!(schedule(1.0, 0.0).refresh_after(minute, 0.0), minute.mul_f64(0.95));
         assert_eq!(schedule(0.75, 0.0).refresh_after(minute, 0.0), minute.mul_f64(0.75));
     }

@@ -20,7 +20,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
 
 /// "For ever" as a deadline can hold it.
-const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3600);
+const LONGEST_WAIT: Duration = Duration::from_hours(365 * 24);
 
 /// One identity's token, always fresh: one token, one refresh task, any number of users.
 ///
@@ -157,8 +157,14 @@ impl TokenSource {
 
     fn ready(&self) -> Result<Ready> {
         let shared = &self.alive.0;
-        if let Some(token) = shared.state.lock().usable(&*shared.clock) {
-            return Ok(Ready::Token(token.clone()));
+        {
+            let state = shared.state.lock();
+            // A forked child inherits the token, not the task: then it starts one first.
+            if state.process == Some(std::process::id())
+                && let Some(token) = state.usable(&*shared.clock)
+            {
+                return Ok(Ready::Token(token.clone()));
+            }
         }
         Ok(Ready::Wait(self.start()?))
     }

@@ -1,18 +1,19 @@
 //! What a token source holds, and every change to it: a token came, an attempt failed, the server refused one.
 //! Nothing here waits or asks; that is the refresher's.
 
+use super::Token;
 use super::clock::{Clock, Due};
+use super::fresh::Fresh;
 use super::schedule::{Schedule, usable_for};
-use super::{Claims, Token, TokenSourceOptions, UserName};
 use crate::credential::AccessToken;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode};
 use crate::event::Event;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 /// Refusals further apart than this have nothing to do with each other.
-const REFUSALS_FORGOTTEN: Duration = Duration::from_secs(600);
+const REFUSALS_FORGOTTEN: Duration = Duration::from_mins(10);
 
 /// A token source as an operator sees it: everything but the token.
 #[derive(Clone, Debug, Default)]
@@ -57,12 +58,12 @@ pub(super) struct State {
     pub(super) process: Option<u32>,
 }
 
-/// What came of a successful attempt.
-pub(super) enum Acquired {
-    /// A new token, to be told to subscribers and handlers.
-    New(Token, Event),
-    /// The token already held.
-    Unchanged(Token),
+/// What came of a new token.
+pub(super) struct Acquired {
+    pub(super) token: Token,
+    pub(super) event: Event,
+    /// The user before, if it was another one.
+    pub(super) another: Option<Arc<str>>,
 }
 
 impl State {
@@ -86,7 +87,7 @@ impl State {
 
     /// The token, unless it has expired or is about to.
     pub(super) fn usable(&self, clock: &dyn Clock) -> Option<&Token> {
-        self.token.as_ref().filter(|token| {
+        self.token.as_ref().filter(|_| !self.closed).filter(|token| {
             let lifetime = token.expires_at.duration_since(token.received_at).unwrap_or_default();
             clock.wall() < token.received_at + usable_for(lifetime)
         })
@@ -102,50 +103,51 @@ impl State {
         self.generation > 0 || self.failures > 0
     }
 
-    /// Takes a token over. Fails with [`ErrorCode::InvalidToken`] when it cannot be used.
-    pub(super) fn acquired(
+    /// Keeps the token already held if that is what the credential returned once more, even if the server
+    /// refused it: there is no other. Says which.
+    pub(super) fn unchanged(
         &mut self,
-        access: AccessToken,
-        options: &TokenSourceOptions,
+        access: &AccessToken,
+        schedule: &Schedule,
         clock: &dyn Clock,
-    ) -> Result<Acquired> {
+    ) -> Option<Token> {
         let now = clock.wall();
-        let held = self.token.as_ref().or(self.refused.as_ref());
-        if let Some(held) = held.filter(|held| held.secret == access.secret && held.expires_at > now) {
-            let held = held.clone();
-            let remaining = held.expires_at.duration_since(now).unwrap_or_default();
-            self.due = Due::after(options.schedule.unchanged_after(remaining), clock);
-            self.token = Some(held.clone());
-            self.succeeded();
-            return Ok(Acquired::Unchanged(held));
+        let held = self.token.as_ref().or(self.refused.as_ref())?;
+        if held.secret != access.secret || held.expires_at <= now {
+            return None;
         }
-        let (user, expires_at) = read(&access, options, now)?;
-        if let Some(before) = self.user.as_ref().filter(|before| **before != user) {
-            tracing::warn!(before = &**before, now = &*user, "the credential now yields another identity");
-        }
+        let held = held.clone();
+        let remaining = held.expires_at.duration_since(now).unwrap_or_default();
+        self.due = Due::after(schedule.unchanged_after(remaining), clock);
+        self.token = Some(held.clone());
+        self.succeeded();
+        Some(held)
+    }
+
+    /// Takes a new token over, and says whom the one before belonged to if to somebody else.
+    pub(super) fn acquired(&mut self, fresh: Fresh, schedule: &Schedule, clock: &dyn Clock) -> Acquired {
+        let now = clock.wall();
+        let Fresh { secret, user, expires_at } = fresh;
+        let another = self.user.replace(Arc::clone(&user)).filter(|before| *before != user);
         self.generation += 1;
         self.refreshes += 1;
         let lifetime = expires_at.duration_since(now).unwrap_or_default();
-        self.due = Due::after(options.schedule.refresh_after(lifetime, fastrand::f64()), clock);
-        let token = Token {
-            secret: access.secret,
-            user: Arc::clone(&user),
-            expires_at,
-            received_at: now,
-            generation: self.generation,
-        };
-        self.user = Some(Arc::clone(&user));
+        self.due = Due::after(schedule.refresh_after(lifetime, fastrand::f64()), clock);
+        let generation = self.generation;
+        let token = Token { secret, user: Arc::clone(&user), expires_at, received_at: now, generation };
         self.token = Some(token.clone());
         self.refused = None;
         self.succeeded();
-        let event = Event::TokenRefreshed {
-            time: now,
-            user,
-            expires_at,
-            next_refresh: self.due.wall,
-            generation: self.generation,
-        };
-        Ok(Acquired::New(token, event))
+        let next_refresh = self.due.wall;
+        let event = Event::TokenRefreshed { time: now, user, expires_at, next_refresh, generation };
+        Acquired { token, event, another }
+    }
+
+    /// Forgets every token.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+        self.token = None;
+        self.refused = None;
     }
 
     fn succeeded(&mut self) {
@@ -239,47 +241,6 @@ impl State {
 /// The error of a closed source.
 pub(super) fn closed() -> Error {
     Error::new(ErrorCode::Closed, "The token source was closed.", "Make a new one.")
-}
-
-/// The user name and the expiry of a fresh token.
-///
-/// The expiry is the earlier one of what the credential says (local clock) and what the token says (the
-/// issuer's clock): with clocks that differ the token is replaced too early rather than too late.
-fn read(
-    access: &AccessToken,
-    options: &TokenSourceOptions,
-    now: SystemTime,
-) -> Result<(Arc<str>, SystemTime)> {
-    let claims = Claims::decode(access.secret.expose());
-    let user = match &options.user_name {
-        UserName::Fixed(user) => Arc::clone(user),
-        UserName::ObjectId => claims.as_ref().map_err(Clone::clone)?.object_id()?.into(),
-        UserName::FromClaims(name) => {
-            let user = name(claims.as_ref().map_err(Clone::clone)?)?;
-            if user.is_empty() {
-                return Err(Error::new(
-                    ErrorCode::InvalidToken,
-                    "The configured function made an empty Redis user name of the token's claims.",
-                    "Return the object id, or an error that says why there is none.",
-                ));
-            }
-            user.into()
-        }
-    };
-    let claims = claims.unwrap_or_default();
-    let expires_at = claims.expires_at().map_or(access.expires_at, |exp| exp.min(access.expires_at));
-    if expires_at <= now {
-        return Err(Error::new(
-            ErrorCode::InvalidToken,
-            "The token that the credential returned has already expired.",
-            "Check this machine's clock, and that the credential does not return a stored token.",
-        )
-        .retryable(true));
-    }
-    if let Some(warning) = claims.audience_warning(&options.scope) {
-        tracing::warn!("{warning}");
-    }
-    Ok((user, expires_at))
 }
 
 #[cfg(test)]

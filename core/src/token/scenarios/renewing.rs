@@ -1,0 +1,148 @@
+//! Replacing a token: when, what if it fails, what if the server refuses it.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn t_2_2_background_renewal_notifies() {
+    let stage = stage([Step::Issue(HOUR)]);
+    let mut tokens = stage.source.subscribe().unwrap();
+    for expected in 1..=12 {
+        assert_eq!(tokens.changed().await.unwrap().generation, expected);
+        let Event::TokenRefreshed { generation, user, expires_at, next_refresh, .. } = stage.event() else {
+            panic!("another event")
+        };
+        assert_eq!((generation, &*user), (expected, "object-1"));
+        assert!(next_refresh < expires_at);
+    }
+    assert_eq!(stage.script.calls(), 12);
+}
+
+#[tokio::test(start_paused = true)]
+async fn t_2_2_failing_renewal_reaches_the_user_and_goes_on_past_expiry() {
+    let stage = stage([Step::Issue(HOUR), down()]);
+    let mut tokens = stage.source.subscribe().unwrap();
+    assert_eq!(tokens.changed().await.unwrap().generation, 1);
+    assert!(matches!(stage.event(), Event::TokenRefreshed { .. }));
+    // The old token serves until it is about to expire.
+    sleep(HOUR - seconds(60)).await;
+    assert_eq!(generation(stage.source.get(WAIT).await), 1);
+    sleep(seconds(120)).await;
+    let error = stage.source.get(seconds(5)).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::TokenEndpointUnavailable);
+    for expected in 1..=10 {
+        let Event::TokenRefreshFailed { attempt, next_attempt, expires_at, .. } = stage.event() else {
+            panic!("another event")
+        };
+        assert_eq!(attempt, expected);
+        assert!(next_attempt <= seconds(30) && expires_at.is_some());
+    }
+    // Hours later the endpoint heals: so does the source, within the longest wait.
+    sleep(HOUR * 5).await;
+    let attempts = stage.source.state().attempt;
+    assert!(attempts > 5 * 3600 / 30, "{attempts}");
+    stage.script.set([Step::Issue(HOUR)]);
+    assert_eq!(generation(stage.source.get(seconds(31)).await), 2);
+    assert_eq!(stage.source.state().attempt, 0);
+    assert_eq!(tokens.changed().await.unwrap().generation, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn t_2_3_renewal_comes_at_the_configured_ratio() {
+    for (ratio, expected) in [(0.28, 1008), (0.5, 1800), (0.75, 2700), (0.9, 3240), (1.0, 3300)] {
+        let options = TokenSourceOptions::new().refresh_ratio(ratio).refresh_jitter(0.0);
+        let stage = stage_with([Step::Issue(HOUR)], options);
+        let mut tokens = stage.source.subscribe().unwrap();
+        tokens.changed().await.unwrap();
+        let received = Instant::now();
+        tokens.changed().await.unwrap();
+        assert_eq!(received.elapsed().as_secs(), expected, "ratio {ratio}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn t_4_1_edge_ratios_stay_inside_the_life_of_the_token() {
+    for ratio in [0.00001, 0.0001, 0.001, 0.999, 0.9999, 1.0] {
+        for lifetime in [seconds(2), seconds(60), HOUR] {
+            let options = TokenSourceOptions::new().refresh_ratio(ratio);
+            let stage = stage_with([Step::Issue(lifetime)], options);
+            let mut tokens = stage.source.subscribe().unwrap();
+            let mut before = tokens.changed().await.unwrap();
+            for _ in 0..3 {
+                let next = tokens.changed().await.unwrap();
+                assert!(next.received_at > before.received_at);
+                assert!(next.received_at < before.expires_at, "ratio {ratio}, lifetime {lifetime:?}");
+                assert_ne!(next.secret, before.secret);
+                before = next;
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unchanged_token_wakes_nobody_and_is_asked_for_rarely() {
+    let stage = stage([Step::Issue(HOUR), Step::Repeat]);
+    let mut tokens = stage.source.subscribe().unwrap();
+    assert_eq!(tokens.changed().await.unwrap().generation, 1);
+    sleep(HOUR - seconds(30)).await;
+    let calls = stage.script.calls();
+    assert!((3..60).contains(&calls), "{calls}");
+    assert_eq!(stage.source.state().generation, 1);
+    assert!(tokio::time::timeout(Duration::from_millis(1), tokens.changed()).await.is_err());
+    stage.script.set([Step::Issue(HOUR)]);
+    assert_eq!(tokens.changed().await.unwrap().generation, 2);
+    assert!(matches!(stage.event(), Event::TokenRefreshed { generation: 1, .. }));
+    assert!(matches!(stage.event(), Event::TokenRefreshed { generation: 2, .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_token_is_replaced_once_however_many_report_it() {
+    let stage = stage([Step::Issue(HOUR)]);
+    let token = stage.source.get(WAIT).await.unwrap();
+    let effects = (0..20).filter(|_| stage.source.reject(token.generation)).count();
+    assert_eq!(effects, 1);
+    assert_eq!(generation(stage.source.get(WAIT).await), 2);
+    assert!(!stage.source.reject(1), "an old generation");
+    sleep(seconds(60)).await;
+    assert_eq!(stage.script.calls(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_identity_without_access_does_not_hammer_the_token_endpoint() {
+    let stage = stage([Step::Issue(HOUR)]);
+    let started = Instant::now();
+    while started.elapsed() < seconds(600) {
+        if let Ok(token) = stage.source.get(WAIT).await {
+            stage.source.reject(token.generation);
+        }
+    }
+    let calls = stage.script.calls();
+    assert!((20..90).contains(&calls), "{calls}");
+    let error = stage.source.get(Duration::ZERO).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::AuthRefused);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_token_that_comes_back_unchanged_is_taken_back() {
+    let stage = stage([Step::Issue(HOUR), Step::Repeat]);
+    let mut tokens = stage.source.subscribe().unwrap();
+    let token = tokens.changed().await.unwrap();
+    assert!(stage.source.reject(token.generation));
+    assert_eq!(generation(stage.source.get(WAIT).await), 1);
+    // Reported again: there is nothing newer to be had, so nothing is asked for.
+    assert!(!stage.source.reject(token.generation));
+    sleep(seconds(60)).await;
+    assert_eq!(stage.script.calls(), 2);
+    assert!(tokio::time::timeout(Duration::from_millis(1), tokens.changed()).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_was_suspended_has_a_fresh_token_within_30_seconds() {
+    let stage = stage([Step::Issue(HOUR)]);
+    let mut tokens = stage.source.subscribe().unwrap();
+    tokens.changed().await.unwrap();
+    sleep(seconds(100)).await;
+    stage.clock.jump(HOUR * 8);
+    let woken = Instant::now();
+    assert_eq!(tokens.changed().await.unwrap().generation, 2);
+    assert!(woken.elapsed() <= seconds(31), "{:?}", woken.elapsed());
+}
