@@ -1,9 +1,11 @@
 //! One live connection: takes requests from the outbox, writes them, reads replies, hands them to those
-//! who wait. Whoever holds `io` drives; the I/O thread does so by default. Decides nothing about sign-in
-//! or reconnecting: that is `supervisor`'s and `reauth`'s.
+//! who wait. Whoever holds `io` drives; the I/O thread (the host) does so by default, a task on a caller's
+//! runtime (a guest, see `guest`) for a while. Decides nothing about sign-in or reconnecting: that is
+//! `supervisor`'s and `reauth`'s.
 
 use super::batch::{Batch, CompletionSink};
 use super::frame::Scanner;
+use super::guest::Guests;
 use super::inflight::Inflight;
 use super::outbox::{Block, Failure, Outbox, Run};
 use super::transport::{Received, Transport};
@@ -24,9 +26,19 @@ const REPLY_BYTES: usize = 64 << 10;
 /// A connection that is signed in, or about to be.
 pub(crate) struct Link {
     io: Mutex<Io>,
-    /// The socket as the I/O thread's runtime sees it: only its readiness is used.
-    reactor: TcpStream,
+    /// The socket as the host's runtime sees it: only its readiness is used. None while a guest drives, so
+    /// that the host is not woken for nothing.
+    reactor: Mutex<Option<TcpStream>>,
     outbox: Arc<Mutex<Outbox>>,
+    /// Whether a guest drives. Changes under the outbox's lock, as does who sleeps there.
+    guest: AtomicBool,
+    guests: Guests,
+    /// How often the guest got to run: a guest that does not is relieved.
+    guest_turns: AtomicU64,
+    /// What the guest met and the host must deal with.
+    failure: Mutex<Option<Error>>,
+    /// Wakes the host while a guest drives.
+    host: Mutex<Option<Waker>>,
     /// Takes nothing from the outbox (any more): not signed in yet, or about to be replaced.
     closed_for_new: AtomicBool,
     /// The I/O thread looks after deadlines at short intervals now. Without it nobody else may write,
@@ -72,7 +84,7 @@ impl Link {
         outbox: Arc<Mutex<Outbox>>,
         max_reply_bytes: usize,
     ) -> io::Result<Self> {
-        let reactor = TcpStream::from_std(transport.socket().try_clone()?)?;
+        let reactor = Mutex::new(Some(TcpStream::from_std(transport.socket().try_clone()?)?));
         let io = Io {
             transport,
             scanner: Scanner::new(max_reply_bytes),
@@ -89,6 +101,11 @@ impl Link {
             io: Mutex::new(io),
             reactor,
             outbox,
+            guest: AtomicBool::new(false),
+            guests: Guests::new(),
+            guest_turns: AtomicU64::new(0),
+            failure: Mutex::new(None),
+            host: Mutex::new(None),
             closed_for_new: AtomicBool::new(true),
             watched: AtomicBool::new(false),
             received: AtomicU64::new(0),
@@ -104,6 +121,9 @@ impl Link {
     /// From now on no request is taken from the outbox; what was taken is still answered.
     pub(crate) fn drain(&self) {
         self.closed_for_new.store(true, Ordering::Release);
+        if self.has_guest() {
+            self.end_guest();
+        }
     }
 
     /// Queues requests of keyless itself before everything in the outbox. The next `poll` writes them;
@@ -171,11 +191,135 @@ impl Link {
 
     /// Drives the connection as far as it goes without waiting. Ready when the connection has ended.
     ///
-    /// Must be called on the I/O thread.
+    /// Must be called on the I/O thread. While a guest drives, only keyless' own requests are written here.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Error> {
+        let mut reactor = self.reactor.lock();
+        if let Some(error) = self.failure.lock().take() {
+            return Poll::Ready(error);
+        }
+        if self.guest.load(Ordering::Acquire) {
+            *reactor = None;
+            *self.host.lock() = Some(cx.waker().clone());
+            // The guest may have ended before it could see whom to wake.
+            if self.guest.load(Ordering::Acquire) {
+                return self.write_own();
+            }
+        }
+        let socket = match &mut *reactor {
+            Some(socket) => socket,
+            none => {
+                let socket = self.io.lock().transport.socket().try_clone();
+                match socket.and_then(TcpStream::from_std) {
+                    Ok(socket) => none.insert(socket),
+                    Err(error) => return Poll::Ready(connection_ended(&error)),
+                }
+            }
+        };
+        self.drive(socket, cx, false)
+    }
+
+    /// Drives the connection on the caller's runtime. Ready when the guest's time is over.
+    pub(crate) fn poll_as_guest(&self, socket: &TcpStream, cx: &mut Context<'_>) -> Poll<()> {
+        self.guest_turns.fetch_add(1, Ordering::Relaxed);
+        if !self.guest.load(Ordering::Acquire) {
+            return Poll::Ready(());
+        }
+        match self.drive(socket, cx, true) {
+            Poll::Pending if self.guest.load(Ordering::Acquire) => Poll::Pending,
+            Poll::Pending => Poll::Ready(()),
+            Poll::Ready(error) => {
+                *self.failure.lock() = Some(error);
+                Poll::Ready(())
+            }
+        }
+    }
+
+    /// Who may be a guest.
+    pub(crate) fn guests(&self) -> &Guests {
+        &self.guests
+    }
+
+    /// Whether a guest drives.
+    pub(crate) fn has_guest(&self) -> bool {
+        self.guest.load(Ordering::Acquire)
+    }
+
+    /// How often the guest got to run.
+    pub(crate) fn guest_turns(&self) -> u64 {
+        self.guest_turns.load(Ordering::Relaxed)
+    }
+
+    /// The socket once more, for the runtime of a guest, which must be the current one.
+    pub(crate) fn guest_socket(&self) -> io::Result<TcpStream> {
+        TcpStream::from_std(self.io.lock().transport.socket().try_clone()?)
+    }
+
+    /// Whether written requests wait for replies.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.io.try_lock().is_none_or(|io| io.inflight.len() > 0)
+    }
+
+    /// Gives the drive to a guest, if the connection is idle, watched, and driven by the host.
+    ///
+    /// Whoever gets `true` runs [`Link::poll_as_guest`] and calls [`Link::end_guest`] at the end.
+    pub(crate) fn begin_guest(&self) -> bool {
+        if !self.watched.load(Ordering::Acquire) {
+            return false;
+        }
+        let Some(io) = self.io.try_lock() else { return false };
+        if io.blocked || io.inflight.len() > 0 || !self.watched.load(Ordering::Acquire) {
+            return false;
+        }
+        let mut outbox = self.outbox.lock();
+        if self.guest.swap(true, Ordering::AcqRel) {
+            return false;
+        }
+        let host = outbox.wake();
+        drop(outbox);
+        drop(io);
+        // The host comes round once, to stop looking at the socket.
+        if let Some(host) = host {
+            host.wake();
+        }
+        true
+    }
+
+    /// Takes the drive back from a guest and wakes the host, which goes on with it.
+    pub(crate) fn end_guest(&self) {
+        let sleeper = {
+            let mut outbox = self.outbox.lock();
+            self.guest.store(false, Ordering::Release);
+            outbox.wake()
+        };
+        if let Some(sleeper) = sleeper {
+            sleeper.wake();
+        }
+        if let Some(host) = self.host.lock().take() {
+            host.wake();
+        }
+    }
+
+    /// Writes keyless' own requests while a guest does everything else.
+    fn write_own(&self) -> Poll<Error> {
+        let mut io = self.io.lock();
+        if io.own.is_empty() || io.blocked {
+            return Poll::Pending;
+        }
+        if let Err(error) = self.flush(&mut io) {
+            return Poll::Ready(connection_ended(&error));
+        }
+        let blocked = io.blocked;
+        drop(io);
+        if blocked && let Some(guest) = self.outbox.lock().wake() {
+            guest.wake();
+        }
+        Poll::Pending
+    }
+
+    fn drive(&self, socket: &TcpStream, cx: &mut Context<'_>, as_guest: bool) -> Poll<Error> {
         loop {
             let mut io = self.io.lock();
-            let step = self.step(&mut io, cx);
+            let step = self.step(&mut io, socket, cx);
             let mut wakers = std::mem::take(&mut io.wakers);
             if !wakers.is_empty() {
                 drop(io);
@@ -189,14 +333,18 @@ impl Link {
                 Err(error) => return Poll::Ready(error),
                 Ok(true) => {}
                 Ok(false) => {
-                    let may_take = !io.blocked && !self.closed_for_new.load(Ordering::Acquire);
-                    let own = !io.blocked && !io.own.is_empty();
+                    let can_write = !io.blocked;
+                    let own = can_write && !io.own.is_empty();
                     drop(io);
                     let mut outbox = self.outbox.lock();
-                    if own || (may_take && outbox.len() > 0) {
+                    if self.guest.load(Ordering::Acquire) != as_guest {
+                        return Poll::Pending;
+                    }
+                    let open = !self.closed_for_new.load(Ordering::Acquire);
+                    if own || (can_write && open && outbox.len() > 0) {
                         continue;
                     }
-                    if !self.closed_for_new.load(Ordering::Acquire) {
+                    if open {
                         outbox.sleep(cx.waker());
                     }
                     return Poll::Pending;
@@ -206,14 +354,14 @@ impl Link {
     }
 
     /// One write and one read; `true` when either got anywhere.
-    fn step(&self, io: &mut Io, cx: &mut Context<'_>) -> Result<bool> {
+    fn step(&self, io: &mut Io, socket: &TcpStream, cx: &mut Context<'_>) -> Result<bool> {
         let mut progress = false;
         if !io.blocked {
             self.flush(io).map_err(|error| connection_ended(&error))?;
         }
-        if io.blocked && self.reactor.poll_write_ready(cx).is_ready() {
+        if io.blocked && socket.poll_write_ready(cx).is_ready() {
             // Only an attempt that the socket refused may clear the runtime's memory of "writable".
-            let written = self.reactor.try_io(Interest::WRITABLE, || {
+            let written = socket.try_io(Interest::WRITABLE, || {
                 self.flush(io)?;
                 if io.blocked { Err(ErrorKind::WouldBlock.into()) } else { Ok(()) }
             });
@@ -222,17 +370,16 @@ impl Link {
                 _ => progress = true,
             }
         }
-        if self.reactor.poll_read_ready(cx).is_ready() {
+        if socket.poll_read_ready(cx).is_ready() {
             let mut outcome = None;
-            let read =
-                self.reactor.try_io(Interest::READABLE, || match io.transport.receive(&mut io.replies) {
-                    Ok(received) => {
-                        outcome = Some(received);
-                        // An emptied socket announces new bytes by itself: no need to ask it once more.
-                        if received == Received::Some { Ok(()) } else { Err(ErrorKind::WouldBlock.into()) }
-                    }
-                    Err(error) => Err(error),
-                });
+            let read = socket.try_io(Interest::READABLE, || match io.transport.receive(&mut io.replies) {
+                Ok(received) => {
+                    outcome = Some(received);
+                    // An emptied socket announces new bytes by itself: no need to ask it once more.
+                    if received == Received::Some { Ok(()) } else { Err(ErrorKind::WouldBlock.into()) }
+                }
+                Err(error) => Err(error),
+            });
             match (outcome, read) {
                 (Some(received), _) => {
                     self.hand_out(io)?;

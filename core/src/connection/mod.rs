@@ -5,6 +5,7 @@ mod command;
 pub(crate) mod decode;
 mod dial;
 mod frame;
+mod guest;
 mod handshake;
 mod inflight;
 mod link;

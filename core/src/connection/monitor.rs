@@ -57,6 +57,8 @@ pub(super) struct Monitor {
     seen: u64,
     silent_since: Instant,
     pinged: bool,
+    /// How often a guest had got to run at the last look.
+    guest_turns: u64,
 }
 
 impl Monitor {
@@ -77,6 +79,7 @@ impl Monitor {
             seen: 0,
             silent_since: Instant::now(),
             pinged: false,
+            guest_turns: 0,
         }
     }
 
@@ -131,6 +134,7 @@ impl Monitor {
                         return End::Finished;
                     }
                     self.close_up = true;
+                    self.link.end_guest();
                 }
             }
         }
@@ -231,12 +235,18 @@ impl Monitor {
         {
             return Some(super::node::closed());
         }
+        // A guest that is idle, or kept from running, is relieved.
+        let turns = self.link.guest_turns();
+        if self.link.has_guest() && turns == self.guest_turns {
+            self.link.end_guest();
+        }
+        self.guest_turns = turns;
         let progress = self.link.progress();
         if progress.received != self.seen {
             (self.seen, self.silent_since, self.pinged) = (progress.received, now, false);
         } else if progress.inflight == 0 {
             self.pinged = false;
-            if self.close_up && self.link.unwatch() {
+            if self.close_up && !self.link.has_guest() && self.link.unwatch() {
                 self.close_up = false;
             }
             if settings.keep_alive.is_some_and(|after| self.silent_since.elapsed() >= after) {

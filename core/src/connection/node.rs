@@ -2,6 +2,7 @@
 //! connections come and go is `supervisor`'s.
 
 use super::batch::{Batch, CompletionSink};
+use super::guest;
 use super::outbox::{Failure, Outbox};
 use super::settings::Settings;
 use crate::error::{Error, ErrorCode, Result};
@@ -88,7 +89,8 @@ impl Node {
         };
         self.counters.submitted.fetch_add(count, Ordering::Relaxed);
         if let Some(link) = sleeping
-            && !link.try_write_here()
+            && !guest::begin_or_relieve(&link)
+            && (link.has_guest() || !link.try_write_here())
         {
             let waker = self.outbox.lock().wake();
             if let Some(waker) = waker {

@@ -192,15 +192,10 @@ impl Supervisor {
                 end = &mut run => return end,
                 outcome = establish(&node, target) => match outcome {
                     Ok(fresh) => {
-                        let sleeper = {
-                            let mut outbox = self.node.outbox.lock();
-                            if let Some(old) = outbox.active() {
-                                old.drain();
-                            }
-                            outbox.wake()
-                        };
-                        if let Some(sleeper) = sleeper {
-                            sleeper.wake();
+                        let old = self.node.outbox.lock().active().cloned();
+                        if let Some(old) = old {
+                            old.drain();
+                            old.end_guest();
                         }
                         let mut watch = self.adopt(fresh);
                         self.node.counters.connections.fetch_add(1, Ordering::Relaxed);
