@@ -61,7 +61,7 @@ async fn answer(
     };
     let token = match request.issue(&shared.directory.cli_subject(), resource, spoil.as_ref()) {
         Ok(token) => token,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let offset = UtcOffset::current_local_offset().unwrap_or(UtcOffset::UTC);
     let local = i64::try_from(token.expires_on)

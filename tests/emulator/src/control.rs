@@ -86,16 +86,30 @@ async fn reset(State(core): Running) {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FaultRequest {
-    #[serde(default, deserialize_with = "present")]
-    token: Option<Option<TokenFaultRequest>>,
-    #[serde(default, deserialize_with = "present")]
-    auth: Option<Option<AuthFaultRequest>>,
-    #[serde(default, deserialize_with = "present")]
-    data: Option<Option<DataFaultRequest>>,
-    #[serde(default, deserialize_with = "present")]
-    admission: Option<Option<Admission>>,
+    #[serde(default)]
+    token: Switch<TokenFaultRequest>,
+    #[serde(default)]
+    auth: Switch<AuthFaultRequest>,
+    #[serde(default)]
+    data: Switch<DataFaultRequest>,
+    #[serde(default)]
+    admission: Switch<Admission>,
     connections: Option<Cut>,
     az_logged_out: Option<bool>,
+}
+
+#[derive(Default)]
+enum Switch<T> {
+    #[default]
+    Leave,
+    Clear,
+    Set(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Switch<T> {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(value)?.map_or(Self::Clear, Self::Set))
+    }
 }
 
 #[derive(Deserialize)]
@@ -117,29 +131,27 @@ struct DataFaultRequest {
     duration_ms: Option<u64>,
 }
 
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(value).map(Some)
-}
-
 async fn faults(State(core): Running, Json(request): Json<FaultRequest>) {
     let faults = core.faults();
     match request.token {
-        Some(Some(token)) => faults.token_for(token.grant.as_deref(), token.fault, token.count),
-        Some(None) => faults.clear_token(),
-        None => {}
+        Switch::Set(token) => faults.token_for(token.grant.as_deref(), token.fault, token.count),
+        Switch::Clear => faults.clear_token(),
+        Switch::Leave => {}
     }
     match request.auth {
-        Some(Some(auth)) => faults.refuse_auth(auth.count),
-        Some(None) => faults.clear_auth(),
-        None => {}
+        Switch::Set(auth) => faults.refuse_auth(auth.count),
+        Switch::Clear => faults.clear_auth(),
+        Switch::Leave => {}
     }
     match request.data {
-        Some(Some(data)) => faults.freeze(data.freeze, data.duration_ms.map(Duration::from_millis)),
-        Some(None) => faults.thaw(),
-        None => {}
+        Switch::Set(data) => faults.freeze(data.freeze, data.duration_ms.map(Duration::from_millis)),
+        Switch::Clear => faults.thaw(),
+        Switch::Leave => {}
     }
-    if let Some(admission) = request.admission {
-        faults.admission(admission.unwrap_or_default());
+    match request.admission {
+        Switch::Set(admission) => faults.admission(admission),
+        Switch::Clear => faults.admission(Admission::Open),
+        Switch::Leave => {}
     }
     if let Some(cut) = request.connections {
         faults.cut_connections(cut);

@@ -128,7 +128,7 @@ impl Core {
         let Some(subject) = principal.federated_subjects.first() else {
             return Err(io::Error::other("the default service principal trusts no federated subject").into());
         };
-        let token = self.federated_token(subject, Duration::from_secs(24 * 3600))?;
+        let token = self.federated_token(subject, Duration::from_hours(24))?;
         Ok(std::fs::write(self.federated_token_file(), token)?)
     }
 }

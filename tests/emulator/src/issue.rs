@@ -81,7 +81,7 @@ impl TokenRequest<'_> {
         subject: &Subject,
         audience: &str,
         spoil: Option<&TokenFault>,
-    ) -> Result<IssuedToken, Response> {
+    ) -> Result<IssuedToken, Box<Response>> {
         let overrides = TokenOverrides {
             claims: match spoil {
                 Some(TokenFault::WrongAudience) => json!({"aud": "https://management.azure.com"}),
@@ -96,7 +96,10 @@ impl TokenRequest<'_> {
         let tokens = &self.shared.tokens;
         let mut token = tokens.issue(subject, audience, tokens.lifetime(), &overrides).map_err(|error| {
             self.refused(error.to_string());
-            (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({"error": error.to_string()}))).into_response()
+            Box::new(
+                (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({"error": error.to_string()})))
+                    .into_response(),
+            )
         })?;
         if spoil == Some(&TokenFault::NotAJwt) {
             token.access_token = "an-opaque-token".into();

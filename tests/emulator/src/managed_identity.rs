@@ -124,7 +124,7 @@ async fn answer(request: &TokenRequest<'_>, query: &HashMap<String, String>) -> 
         let subject = request.shared.directory.managed_subject(&identity);
         match request.issue(&subject, audience, spoil.as_ref()) {
             Ok(token) => token,
-            Err(answer) => return answer,
+            Err(answer) => return *answer,
         }
     };
     if spoil.is_none() {

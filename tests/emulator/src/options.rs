@@ -41,7 +41,7 @@ pub struct EmulatorOptions {
 impl Default for EmulatorOptions {
     fn default() -> Self {
         Self {
-            token_lifetime: Duration::from_secs(3600),
+            token_lifetime: Duration::from_hours(1),
             profile: Profile::default(),
             managed_identity_cache: None,
             backdate: Duration::ZERO,

@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, dangerous::insecure_decode_cl
 use keyless_emulator::{Emulator, EmulatorOptions};
 use serde_json::{Value, json};
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 #[tokio::test]
 async fn refusals_carry_the_codes_of_entra() -> io::Result<()> {
@@ -152,7 +152,7 @@ async fn managed_identities_are_served_as_imds_and_app_service_do() -> io::Resul
 #[tokio::test]
 async fn managed_identity_tokens_can_be_held() -> io::Result<()> {
     let options =
-        EmulatorOptions { managed_identity_cache: Some(Duration::from_secs(60)), ..Default::default() };
+        EmulatorOptions { managed_identity_cache: Some(Duration::from_mins(1)), ..Default::default() };
     let emulator = Emulator::start(options).await.expect("an emulator");
     let url = format!(
         "{}/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://redis.azure.com",

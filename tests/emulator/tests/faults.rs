@@ -9,7 +9,7 @@ use keyless_emulator::{Admission, Cut, Emulator, Freeze, TokenFault};
 use serde_json::json;
 use tokio::time::timeout;
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 const SHORT: Duration = Duration::from_millis(200);
 
 async fn signed_in(emulator: &Emulator) -> io::Result<Redis> {

@@ -75,7 +75,7 @@ async fn token(
             "access_token": token.access_token,
         }))
         .into_response(),
-        Err(answer) => answer,
+        Err(answer) => *answer,
     }
 }
 

@@ -154,7 +154,7 @@ async fn reached(expires: &mut watch::Receiver<Option<Instant>>) {
 
 async fn wait_for_flow(freeze: &mut watch::Receiver<Freeze>, flows: impl Fn(Freeze) -> bool) {
     if freeze.wait_for(|freeze| flows(*freeze)).await.is_err() {
-        pending().await
+        pending::<()>().await;
     }
 }
 

@@ -51,10 +51,11 @@ pub(super) fn sign_in(shared: &Shared, arguments: SignIn<'_>, out: &mut Vec<u8>)
     let place = locate(arguments)?;
     let user = place.user.map_or(&b"default"[..], |at| arguments[at]);
     let verdict = judge(shared, user, arguments[place.password]);
-    let password: &[u8] = match verdict.accepted() {
-        true => shared.cache.internal_password.as_bytes(),
+    let password: &[u8] = if verdict.accepted() {
+        shared.cache.internal_password.as_bytes()
+    } else {
         // Nobody has this password; so the server refuses in its own words.
-        false => b"refused",
+        b"refused"
     };
     // Writing to a vector cannot fail.
     let _ = write!(out, "*{}\r\n", arguments.len());
