@@ -5,7 +5,7 @@ mod common;
 use std::{io, time::Duration};
 
 use common::{Redis, SOON, emulator, encode, token};
-use keyless_emulator::{EmulatorOptions, GatewayCertificate, Refusal, Stats, TokenOverrides};
+use keyless_emulator::{EmulatorOptions, GatewayCertificate, Profile, Refusal, Stats, TokenOverrides};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -155,6 +155,34 @@ async fn the_certificate_can_be_for_another_host() {
     assert!(error.to_string().contains("not valid for name"), "{error}");
     let right = endpoint.replace("localhost", "wrong.emulator.test");
     common::tls(&emulator, &right).await.expect("the name in the certificate");
+}
+
+#[tokio::test]
+async fn the_default_profile_speaks_tls_1_3_with_aes_gcm_only() {
+    use rustls::{CipherSuite, crypto::aws_lc_rs::default_provider, version::TLS12};
+    let emulator = emulator(HOUR).await;
+    let endpoint = emulator.endpoint();
+    let old = common::tls_with(&emulator, &endpoint, default_provider(), &[&TLS12]).await;
+    assert!(old.is_err());
+    let mut provider = default_provider();
+    provider.cipher_suites.retain(|suite| suite.suite() == CipherSuite::TLS13_CHACHA20_POLY1305_SHA256);
+    let other = common::tls_with(&emulator, &endpoint, provider, rustls::ALL_VERSIONS).await;
+    assert!(other.is_err());
+    emulator.wait_until(|stats| stats.connections.turned_away == 2, SOON).await.expect("both counted");
+}
+
+#[tokio::test]
+async fn the_plain_profile_judges_tokens_too() -> io::Result<()> {
+    let options = EmulatorOptions { profile: Profile::Plain, ..EmulatorOptions::default() };
+    let emulator = keyless_emulator::Emulator::start(options).await.expect("an emulator");
+    let oid = emulator.service_principal().oid;
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", emulator.port())).await?;
+    let batch = encode(&["AUTH", &oid, "no-token"]) + &encode(&["AUTH", &oid, &token(&emulator).await]);
+    stream.write_all(batch.as_bytes()).await?;
+    let mut answers = vec![0; WRONGPASS.len() + 2 + 5];
+    stream.read_exact(&mut answers).await?;
+    assert_eq!(answers, format!("{WRONGPASS}\r\n+OK\r\n").as_bytes());
+    Ok(())
 }
 
 #[test]

@@ -7,7 +7,8 @@ use std::{fmt::Write as _, io, sync::Arc, time::Duration};
 use hyper::{Request, Response, body::Bytes};
 use keyless_emulator::{Emulator, EmulatorOptions, http_request};
 use rustls::{
-    ClientConfig, RootCertStore,
+    ClientConfig, RootCertStore, SupportedProtocolVersion,
+    crypto::CryptoProvider,
     pki_types::{CertificateDer, ServerName, pem::PemObject},
 };
 use serde_json::Value;
@@ -26,12 +27,20 @@ pub async fn emulator(lifetime: Duration) -> Emulator {
 }
 
 pub async fn tls(emulator: &Emulator, endpoint: &str) -> io::Result<TlsStream<TcpStream>> {
+    tls_with(emulator, endpoint, rustls::crypto::aws_lc_rs::default_provider(), rustls::ALL_VERSIONS).await
+}
+
+pub async fn tls_with(
+    emulator: &Emulator,
+    endpoint: &str,
+    provider: CryptoProvider,
+    versions: &[&'static SupportedProtocolVersion],
+) -> io::Result<TlsStream<TcpStream>> {
     let (host, port) = endpoint.split_once(':').expect("host:port");
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(emulator.ca_pem().as_bytes()).expect("a CA")).expect("a CA");
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+    let config = ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(versions)
         .expect("protocol versions")
         .with_root_certificates(roots)
         .with_no_client_auth();
