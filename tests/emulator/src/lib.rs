@@ -1,1 +1,43 @@
-//! The emulator.
+//! The emulator: what only Azure has, for tests.
+//!
+//! Entra ID and the managed identity endpoints, with tokens that live as long as a test wants, and a gateway
+//! that checks those tokens in front of a real `redis-server` and closes a connection when its token expires.
+//! Everything listens on free loopback ports; [`Emulator`] is the handle, [`Faults`] breaks things, [`Stats`]
+//! tells what happened. The program `keyless-emulator` offers the same to other languages.
+
+#![forbid(unsafe_code)]
+
+mod az;
+mod ca;
+mod cache;
+mod control;
+mod core;
+mod emulator;
+mod entra;
+mod error;
+mod faults;
+mod gateway;
+mod http;
+mod identity;
+mod issue;
+mod managed_identity;
+mod options;
+mod redis_server;
+mod state;
+mod stats;
+mod tls;
+mod token;
+
+pub use crate::{
+    az::stand_in as az_stand_in,
+    ca::ClientCertificate,
+    emulator::Emulator,
+    error::Error,
+    faults::{Admission, Cut, Faults, Freeze, TokenFault},
+    gateway::scanner::{Scanner, SignIn},
+    http::request as http_request,
+    identity::{CliUser, ManagedIdentity, ServicePrincipal},
+    options::{EmulatorOptions, GatewayCertificate, Profile},
+    stats::{AuthRecord, AuthStats, ConnectionStats, GrantStats, Refusal, Stats, TokenRecord, TokenStats},
+    token::{IssuedToken, TokenOverrides},
+};

@@ -1,0 +1,132 @@
+//! Sign-in of a service principal with an assertion: signed with a registered certificate, or a federated
+//! token of the emulator's own issuer (workload identity).
+
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+    prelude::BASE64_STANDARD,
+};
+use jsonwebtoken::{DecodingKey, Header};
+use serde::Deserialize;
+
+use super::{Parameters, error::EntraError, parameter};
+use crate::{
+    identity::ServicePrincipal,
+    state::Shared,
+    stats::now,
+    token::{federation_key, verify_signature, whole_seconds},
+};
+
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// The audience of federated tokens, as Azure recommends it.
+pub(crate) const EXCHANGE_AUDIENCE: &str = "api://AzureADTokenExchange";
+
+// Clients disagree on padding.
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+#[derive(Deserialize)]
+struct AssertionClaims {
+    iss: String,
+    sub: String,
+    aud: String,
+    exp: u64,
+    #[serde(default)]
+    nbf: u64,
+}
+
+pub(super) fn check(
+    shared: &Shared,
+    principal: &ServicePrincipal,
+    tenant: &str,
+    form: &Parameters,
+) -> Result<(), EntraError> {
+    if parameter(form, "client_assertion_type")? != ASSERTION_TYPE {
+        return Err(EntraError::malformed_assertion("client_assertion_type is not supported"));
+    }
+    let assertion = parameter(form, "client_assertion")?;
+    let unverified = jsonwebtoken::dangerous::insecure_decode::<AssertionClaims>(assertion)
+        .map_err(|error| EntraError::malformed_assertion(&error.to_string()))?;
+    let claims = if unverified.claims.iss == principal.client_id {
+        certificate(shared, principal, tenant, assertion, &unverified.header)?
+    } else {
+        federated(shared, principal, assertion, &unverified.claims)?
+    };
+    let now = whole_seconds(now());
+    if claims.exp <= now || claims.nbf > now {
+        return Err(EntraError::assertion_out_of_time());
+    }
+    Ok(())
+}
+
+/// An assertion the application signed itself.
+fn certificate(
+    shared: &Shared,
+    principal: &ServicePrincipal,
+    tenant: &str,
+    assertion: &str,
+    header: &Header,
+) -> Result<AssertionClaims, EntraError> {
+    let claims: AssertionClaims = principal
+        .certificates_der()
+        .filter(|(_, der)| names(header, der))
+        .find_map(|(pem, _)| verify_signature(assertion, &DecodingKey::from_rsa_pem(pem.as_bytes()).ok()?))
+        .ok_or_else(EntraError::unknown_certificate)?;
+    let authority = shared.authority();
+    let audiences = [
+        format!("{authority}/{tenant}/oauth2/v2.0/token"),
+        format!("{authority}/{tenant}/v2.0"),
+        format!("{authority}/{tenant}"),
+    ];
+    if !audiences.contains(&claims.aud) {
+        return Err(EntraError::wrong_assertion_audience(&claims.aud, &audiences[0]));
+    }
+    if claims.sub != principal.client_id {
+        return Err(EntraError::malformed_assertion("sub is not the client id"));
+    }
+    Ok(claims)
+}
+
+/// Whether the header names this certificate; at least one of `x5t#S256`, `x5t` and `x5c` has to.
+fn names(header: &Header, der: &[u8]) -> bool {
+    let thumbprint = |offered: &Option<String>, algorithm| {
+        let bytes = offered
+            .as_ref()
+            .map(|text| URL_SAFE.decode(text).or_else(|_| BASE64_STANDARD.decode(text)).unwrap_or_default());
+        bytes.map(|bytes| bytes == digest(algorithm, der).as_ref())
+    };
+    let chain =
+        || header.x5c_der().ok().flatten().map(|chain| chain.first().is_some_and(|first| first == der));
+    thumbprint(&header.x5t_s256, &SHA256)
+        .or_else(|| thumbprint(&header.x5t, &SHA1_FOR_LEGACY_USE_ONLY))
+        .or_else(chain)
+        .unwrap_or(false)
+}
+
+/// A token of another issuer that the application trusts.
+fn federated(
+    shared: &Shared,
+    principal: &ServicePrincipal,
+    assertion: &str,
+    unverified: &AssertionClaims,
+) -> Result<AssertionClaims, EntraError> {
+    if unverified.iss != issuer(shared) {
+        return Err(EntraError::unknown_federated_issuer(&unverified.iss));
+    }
+    let claims: AssertionClaims = federation_key()
+        .ok()
+        .and_then(|key| key.verify(assertion))
+        .ok_or_else(EntraError::bad_assertion_signature)?;
+    if claims.aud != EXCHANGE_AUDIENCE || !principal.federated_subjects.contains(&claims.sub) {
+        return Err(EntraError::unknown_federated_subject(&claims.sub, &claims.aud));
+    }
+    Ok(claims)
+}
+
+/// The emulator's own issuer of federated tokens.
+pub(crate) fn issuer(shared: &Shared) -> String {
+    format!("{}/federation", shared.authority())
+}

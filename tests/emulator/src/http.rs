@@ -1,0 +1,110 @@
+//! The HTTP server under the emulated services: plain or TLS, with a listener that can be closed and
+//! opened again on the same port, and connections that a handler can cut; and a client for one request.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use axum::{Extension, Router};
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, body::Bytes, server::conn::http1};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use rustls::ServerConfig;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::{Notify, watch},
+};
+use tokio_rustls::TlsAcceptor;
+
+/// Cuts the connection a request came on; an extension of every request.
+#[derive(Clone, Default)]
+pub(crate) struct Scissors(Arc<Notify>);
+
+impl Scissors {
+    /// Cuts the connection and never returns.
+    pub(crate) async fn cut<T>(&self) -> T {
+        self.0.notify_one();
+        std::future::pending().await
+    }
+}
+
+/// Serves `router` on a free loopback port while `open` holds `true`; returns the address.
+pub(crate) async fn serve(
+    router: Router,
+    tls: Option<Arc<ServerConfig>>,
+    mut open: watch::Receiver<bool>,
+) -> io::Result<SocketAddr> {
+    let mut listener = Some(TcpListener::bind(("127.0.0.1", 0)).await?);
+    let address =
+        listener.as_ref().map_or_else(|| Err(io::ErrorKind::NotFound.into()), TcpListener::local_addr)?;
+    let acceptor = tls.map(TlsAcceptor::from);
+    let each = open.clone();
+    tokio::spawn(async move {
+        while open.wait_for(|open| *open).await.is_ok() {
+            let current = match listener.take() {
+                Some(listener) => listener,
+                None => match TcpListener::bind(address).await {
+                    Ok(listener) => listener,
+                    Err(error) => return tracing::error!(%address, %error, "cannot listen again"),
+                },
+            };
+            loop {
+                tokio::select! {
+                    biased;
+                    Ok(_) = open.wait_for(|open| !*open) => break,
+                    accepted = current.accept() => {
+                        if let Ok((stream, _)) = accepted {
+                            tokio::spawn(connection(stream, acceptor.clone(), router.clone(), each.clone()));
+                        }
+                    }
+                }
+            }
+        }
+    });
+    Ok(address)
+}
+
+async fn connection(
+    stream: TcpStream,
+    acceptor: Option<TlsAcceptor>,
+    router: Router,
+    mut open: watch::Receiver<bool>,
+) {
+    let scissors = Scissors::default();
+    let router = router.layer(Extension(scissors.clone()));
+    tokio::select! {
+        () = scissors.0.notified() => {}
+        Ok(_) = open.wait_for(|open| !*open) => {}
+        () = async {
+            match acceptor {
+                None => answer(stream, router).await,
+                Some(acceptor) => match acceptor.accept(stream).await {
+                    Ok(stream) => answer(stream, router).await,
+                    Err(error) => tracing::debug!(%error, "TLS handshake failed"),
+                },
+            }
+        } => {}
+    }
+}
+
+async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router) {
+    let service = TowerToHyperService::new(router);
+    if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
+        tracing::debug!(%error, "HTTP connection failed");
+    }
+}
+
+/// Sends one request over a connection and returns status, headers and body.
+pub async fn request<S>(stream: S, request: Request<String>) -> io::Result<hyper::Response<Bytes>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let request = request.map(|body| Full::new(Bytes::from(body)));
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+    let connection = tokio::spawn(connection);
+    let response = sender.send_request(request).await.map_err(io::Error::other)?;
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    connection.abort();
+    Ok(hyper::Response::from_parts(parts, body))
+}

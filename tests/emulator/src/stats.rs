@@ -1,0 +1,263 @@
+//! What the emulator counts and remembers, and waiting for it to change.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+
+/// Everything that was counted since the start or the last reset.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Stats {
+    /// Connections to the gateways.
+    pub connections: ConnectionStats,
+    /// Sign-ins seen by the gateways.
+    pub auth: AuthStats,
+    /// Token requests to Entra ID, the managed identity endpoints and the stand-in `az`.
+    pub tokens: TokenStats,
+    /// Commands that passed the gateways, sign-ins included.
+    pub commands: u64,
+    /// How often `redis-server` was started.
+    pub redis_starts: u64,
+}
+
+/// Connections to the gateways, by how they ended.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ConnectionStats {
+    /// Accepted, TLS finished and connected to the server behind.
+    pub opened: u64,
+    /// Of these, still open. A reset of the counters leaves it alone.
+    pub open: u64,
+    /// Closed by the client.
+    pub closed_by_client: u64,
+    /// Closed because the token they signed in with expired.
+    pub closed_at_expiry: u64,
+    /// Closed or reset by a fault.
+    pub closed_by_fault: u64,
+    /// Closed because the server behind closed.
+    pub closed_by_server: u64,
+    /// Turned away before they were open: by a fault, a failed TLS handshake or a dead server.
+    pub turned_away: u64,
+}
+
+/// Sign-ins, counted when they are passed on to the server.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct AuthStats {
+    /// Accepted.
+    pub accepted: u64,
+    /// Accepted, for each object id (`default` for an access key).
+    pub accepted_by_oid: BTreeMap<String, u64>,
+    /// Refused.
+    pub refused: u64,
+    /// Refused, for each reason.
+    pub refused_by_reason: BTreeMap<Refusal, u64>,
+    /// Refused because the token had expired.
+    pub expired_tokens_offered: u64,
+    /// Each of them, in order.
+    pub records: Vec<AuthRecord>,
+}
+
+/// Why a sign-in was refused. The client is told `WRONGPASS`, whatever the reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// The token has expired.
+    Expired,
+    /// The token is not valid yet.
+    NotYetValid,
+    /// Not a JWT, or not signed by this emulator.
+    BadSignature,
+    /// A token for another resource.
+    WrongAudience,
+    /// The user name is not the object id in the token.
+    WrongUser,
+    /// The object id has no access to the cache.
+    NotGranted,
+    /// A wrong access key, or access keys are disabled.
+    BadKey,
+    /// A fault was asked for.
+    Fault,
+}
+
+/// One sign-in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AuthRecord {
+    /// The connection it came on; connections count from 1 and are never reused.
+    pub connection: u64,
+    /// When, in seconds since 1970.
+    pub time: f64,
+    /// The object id in the token, `default` for an access key; absent when there was no readable token.
+    pub oid: Option<String>,
+    /// The unique id of the token.
+    pub uti: Option<String>,
+    /// Expiry of the token, in seconds since 1970.
+    pub expires_on: Option<u64>,
+    /// Whether it was accepted.
+    pub accepted: bool,
+    /// Why not.
+    pub reason: Option<Refusal>,
+}
+
+/// Token requests.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct TokenStats {
+    /// Answered with a token (even with a spoiled one).
+    pub served: u64,
+    /// Answered with an error, or not answered.
+    pub failed: u64,
+    /// Both, for each grant: `client_secret`, `client_assertion`, `imds`, `app_service`, `az`, `unknown`.
+    pub by_grant: BTreeMap<String, GrantStats>,
+    /// Each of them, in the order of their answers.
+    pub requests: Vec<TokenRecord>,
+}
+
+/// Token requests of one grant.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct GrantStats {
+    /// Answered with a token.
+    pub served: u64,
+    /// Not answered with a token.
+    pub failed: u64,
+}
+
+/// One token request.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct TokenRecord {
+    /// When, in seconds since 1970.
+    pub time: f64,
+    /// Which grant.
+    pub grant: String,
+    /// The object id the token was issued to.
+    pub oid: Option<String>,
+    /// The unique id of the token issued.
+    pub uti: Option<String>,
+    /// The error or fault it ended in.
+    pub error: Option<String>,
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Client,
+    Expiry,
+    Fault,
+    Server,
+}
+
+/// Where everything is counted; the command counter stays out of the lock, for speed.
+#[derive(Default)]
+pub(crate) struct Journal {
+    stats: Mutex<Stats>,
+    commands: AtomicU64,
+    next_connection: AtomicU64,
+    changed: Notify,
+}
+
+impl Journal {
+    pub(crate) fn snapshot(&self) -> Stats {
+        let mut stats = self.stats.lock().clone();
+        stats.commands = self.commands.load(Ordering::Relaxed);
+        stats
+    }
+
+    pub(crate) fn reset(&self) {
+        let mut stats = self.stats.lock();
+        let open = stats.connections.open;
+        *stats = Stats { redis_starts: stats.redis_starts, ..Stats::default() };
+        stats.connections.open = open;
+        self.commands.store(0, Ordering::Relaxed);
+    }
+
+    /// Completes with the counters once they satisfy `condition`.
+    pub(crate) async fn wait_until(&self, mut condition: impl FnMut(&Stats) -> bool) -> Stats {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            let stats = self.snapshot();
+            if condition(&stats) {
+                return stats;
+            }
+            changed.await;
+        }
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Stats)) {
+        change(&mut self.stats.lock());
+        self.changed.notify_waiters();
+    }
+
+    pub(crate) fn commands(&self, count: u64) {
+        self.commands.fetch_add(count, Ordering::Relaxed);
+        self.changed.notify_waiters();
+    }
+
+    pub(crate) fn connection_opened(&self) -> u64 {
+        self.update(|stats| {
+            stats.connections.opened += 1;
+            stats.connections.open += 1;
+        });
+        self.next_connection.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(crate) fn connection_ended(&self, ending: Ending) {
+        self.update(|stats| {
+            let connections = &mut stats.connections;
+            connections.open -= 1;
+            match ending {
+                Ending::Client => connections.closed_by_client += 1,
+                Ending::Expiry => connections.closed_at_expiry += 1,
+                Ending::Fault => connections.closed_by_fault += 1,
+                Ending::Server => connections.closed_by_server += 1,
+            }
+        });
+    }
+
+    pub(crate) fn turned_away(&self) {
+        self.update(|stats| stats.connections.turned_away += 1);
+    }
+
+    pub(crate) fn redis_started(&self) {
+        self.update(|stats| stats.redis_starts += 1);
+    }
+
+    pub(crate) fn auth(&self, record: AuthRecord) {
+        self.update(|stats| {
+            let auth = &mut stats.auth;
+            if record.accepted {
+                auth.accepted += 1;
+                *auth.accepted_by_oid.entry(record.oid.clone().unwrap_or_default()).or_default() += 1;
+            } else {
+                auth.refused += 1;
+            }
+            if let Some(reason) = record.reason {
+                *auth.refused_by_reason.entry(reason).or_default() += 1;
+                auth.expired_tokens_offered += u64::from(reason == Refusal::Expired);
+            }
+            auth.records.push(record);
+        });
+    }
+
+    pub(crate) fn token_request(&self, record: TokenRecord) {
+        self.update(|stats| {
+            let tokens = &mut stats.tokens;
+            let grant = tokens.by_grant.entry(record.grant.clone()).or_default();
+            if record.uti.is_some() {
+                tokens.served += 1;
+                grant.served += 1;
+            } else {
+                tokens.failed += 1;
+                grant.failed += 1;
+            }
+            tokens.requests.push(record);
+        });
+    }
+}
+
+/// The wall clock, in seconds since 1970.
+pub(crate) fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
