@@ -1,6 +1,6 @@
 //! From options and an identity to a client: everything is checked before anything is sent.
 
-use super::Client;
+use super::{Client, Identity};
 use crate::connection::outbox::Limits;
 use crate::connection::settings::{Settings, SignIn, Target, TlsSettings};
 use crate::connection::tls::{TlsConfig, server_name};
@@ -10,23 +10,28 @@ use crate::options::{Backlog, Options, Protocol};
 use crate::token::TokenSource;
 use std::sync::Arc;
 
-/// Who signs in.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Identity {
-    /// Microsoft Entra ID, by a source of tokens that other clients may share.
-    TokenSource(TokenSource),
-    /// The access key, or the password of an ACL user, that the options hold; nobody if they hold none.
-    AccessKey,
-}
-
-impl From<TokenSource> for Identity {
-    fn from(source: TokenSource) -> Self {
-        Self::TokenSource(source)
-    }
-}
-
 impl Client {
+    /// Connects with what the options say: the access key if they hold one, otherwise Microsoft Entra ID with
+    /// the application's secret if they hold one, otherwise the first credential of the default chain that
+    /// works here (see [`Identity::from_options`]).
+    ///
+    /// Returns when the first attempt has ended; see [`Client::connect_as`].
+    ///
+    /// ```no_run
+    /// # async fn example() -> keyless::Result<()> {
+    /// let options = keyless::Options::parse("mycache.westeurope.redis.azure.net")?;
+    /// let client = keyless::Client::connect(&options).await?;
+    /// let _: () = client.execute(redis::cmd("SET").arg("key").arg("value")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Client::connect_as`].
+    pub async fn connect(options: &Options) -> Result<Self> {
+        Self::connect_as(options, Identity::from_options(options)?).await
+    }
+
     /// Connects with an identity of the caller's choice.
     ///
     /// Returns when the first attempt has ended. If it failed, attempts go on in the background (see
@@ -37,12 +42,15 @@ impl Client {
     /// is sent. With `abort_on_connect_fail`, whatever the connection failed with.
     pub async fn connect_as(options: &Options, identity: impl Into<Identity>) -> Result<Self> {
         let identity = identity.into();
-        options.validate(matches!(identity, Identity::TokenSource(_)))?;
+        options.validate(!matches!(identity, Identity::AccessKey))?;
         for warning in options.warnings() {
             tracing::warn!("{warning}");
         }
         let sign_in = match identity {
             Identity::TokenSource(source) => SignIn::Token(source),
+            Identity::Credential(credential) => {
+                SignIn::Token(TokenSource::new(credential, options.token_source_options())?)
+            }
             Identity::AccessKey => match options.password() {
                 Some(key) => SignIn::Key { user: options.user().map(Into::into), key: key.clone() },
                 None => SignIn::Nobody,
@@ -89,18 +97,23 @@ fn settings(options: &Options, sign_in: SignIn) -> Result<Settings> {
 fn tls_config(options: &Options) -> Result<TlsConfig> {
     let mut ca = options.ca_certificates().map(<[u8]>::to_vec);
     if let Some(path) = options.ca_file() {
-        let pem = std::fs::read(path).map_err(|error| {
-            Error::new(
-                ErrorCode::InvalidOption,
-                format!("The option ca_file names {path}, which cannot be read: {error}."),
-                "Give the path of a PEM file that this process may read.",
-            )
-        })?;
+        let pem = read_pem("ca_file", path)?;
         let ca = ca.get_or_insert_default();
         ca.push(b'\n');
         ca.extend(pem);
     }
     TlsConfig::new(ca.as_deref(), options.tls_min_version())
+}
+
+/// The bytes of a PEM file that an option names.
+pub(super) fn read_pem(option: &str, path: &str) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|error| {
+        Error::new(
+            ErrorCode::InvalidOption,
+            format!("The option {option} names {path}, which cannot be read: {error}."),
+            "Give the path of a PEM file that this process may read.",
+        )
+    })
 }
 
 fn target(endpoint: &Endpoint, options: &Options, tls: Option<&TlsConfig>) -> Result<Target> {

@@ -2,10 +2,11 @@
 //! themselves. How connections come and go is `connection`'s.
 
 mod connect;
+mod identity;
 mod pipeline;
 mod waiter;
 
-pub use connect::Identity;
+pub use identity::Identity;
 pub use pipeline::Pipeline;
 
 use crate::connection::node::{Node, State, Wish, closed};

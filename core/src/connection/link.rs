@@ -531,11 +531,6 @@ struct OneReplyState {
 }
 
 impl OneReply {
-    /// Waits for `count` replies.
-    pub(crate) async fn wait(&self, count: usize) -> Vec<Result<bytes::Bytes>> {
-        std::future::poll_fn(|cx| self.poll(cx, count)).await
-    }
-
     /// Ready when `count` replies are there.
     pub(crate) fn poll(&self, cx: &mut Context<'_>, count: usize) -> Poll<Vec<Result<bytes::Bytes>>> {
         let mut state = self.0.lock();

@@ -1,0 +1,3 @@
+//! The console sample.
+
+fn main() {}

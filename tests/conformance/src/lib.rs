@@ -1,0 +1,100 @@
+//! What the behaviour tests share: an emulator, options that point at it, and a record of events.
+
+use keyless::credential::{Credential, CredentialOptions};
+use keyless::event::{Event, EventMask};
+use keyless::{Client, Options};
+use keyless_emulator::{Emulator, EmulatorOptions};
+use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// An emulator whose tokens live for `token_lifetime`.
+pub async fn emulator(token_lifetime: Duration) -> Emulator {
+    Emulator::start(EmulatorOptions { token_lifetime, ..EmulatorOptions::default() })
+        .await
+        .expect("the emulator")
+}
+
+/// Options for the emulator's cache, scaled to tokens that live for seconds.
+pub fn options(emulator: &Emulator) -> Options {
+    Options::parse(&emulator.endpoint())
+        .expect("the emulator's endpoint")
+        .with_ca_certificates(emulator.ca_pem().into_bytes())
+        .with_refresh_retry_min(Duration::from_millis(100))
+        .with_refresh_retry_max(Duration::from_secs(1))
+        .with_reconnect_backoff_min(Duration::from_millis(20))
+        .with_reconnect_backoff_max(Duration::from_millis(500))
+}
+
+/// How credentials reach the emulator's token endpoint.
+pub fn credential_options(emulator: &Emulator) -> CredentialOptions {
+    CredentialOptions::new()
+        .authority_host(emulator.authority())
+        .metadata_host(emulator.imds_url())
+        .ca_certificates(emulator.ca_pem().into_bytes())
+}
+
+/// The emulator's service principal with its secret.
+pub fn client_secret(emulator: &Emulator) -> Credential {
+    let principal = emulator.service_principal();
+    Credential::client_secret_with(
+        &principal.tenant,
+        &principal.client_id,
+        principal.secrets[0].as_str(),
+        &credential_options(emulator),
+    )
+    .expect("a credential")
+}
+
+/// Every event of a client or a token source, in order.
+#[derive(Clone, Default)]
+pub struct Events(Arc<(Mutex<Vec<Event>>, Condvar)>);
+
+impl Events {
+    /// Records the events of a client.
+    pub fn of(client: &Client) -> Self {
+        let events = Self::default();
+        events.listen(|handler| {
+            client.on_event(EventMask::ALL, handler);
+        });
+        events
+    }
+
+    /// Hands the recording handler to whatever tells events.
+    pub fn listen(&self, register: impl FnOnce(keyless::event::EventHandler)) {
+        let shared = Arc::clone(&self.0);
+        register(Arc::new(move |event| {
+            shared.0.lock().push(event.clone());
+            shared.1.notify_all();
+        }));
+    }
+
+    /// All events so far.
+    pub fn all(&self) -> Vec<Event> {
+        self.0.0.lock().clone()
+    }
+
+    /// How many events of these kinds there are so far.
+    pub fn count(&self, mask: EventMask) -> usize {
+        self.0.0.lock().iter().filter(|event| event.kind().intersects(mask)).count()
+    }
+
+    /// Waits on the calling thread until there are `count` events of these kinds.
+    ///
+    /// # Panics
+    /// When there are fewer after `limit`.
+    pub fn wait_blocking(&self, mask: EventMask, count: usize, limit: Duration) {
+        let until = Instant::now() + limit;
+        let mut events = self.0.0.lock();
+        while events.iter().filter(|event| event.kind().intersects(mask)).count() < count {
+            let late = self.0.1.wait_until(&mut events, until).timed_out();
+            assert!(!late, "not {count} events of {mask:?} within {limit:?}: {events:#?}");
+        }
+    }
+
+    /// As [`Events::wait_blocking`] for async tests.
+    pub async fn wait(&self, mask: EventMask, count: usize, limit: Duration) {
+        let this = self.clone();
+        tokio::task::spawn_blocking(move || this.wait_blocking(mask, count, limit)).await.expect("the wait");
+    }
+}
