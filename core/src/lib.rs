@@ -15,6 +15,7 @@ pub mod options;
 mod runtime;
 mod secret;
 pub mod token;
+mod trust;
 
 pub use client::{Client, Identity, Pipeline, Stats};
 pub use connection::{Batch, CompletionSink, MAX_ARGUMENT_BYTES, Replies};

@@ -169,7 +169,7 @@ fn check_lengths(lengths: impl Iterator<Item = usize>) -> Result<()> {
 
 /// The arguments of one encoded command; `None` when it is not an array of bulk strings.
 fn arguments(mut bytes: &[u8]) -> Option<Vec<&[u8]>> {
-    fn number<'a>(bytes: &'a [u8], kind: u8) -> Option<(usize, &'a [u8])> {
+    fn number(bytes: &[u8], kind: u8) -> Option<(usize, &[u8])> {
         let end = memchr::memchr(b'\r', bytes)?;
         let digits = std::str::from_utf8(bytes.strip_prefix(&[kind])?.get(..end - 1)?).ok()?;
         Some((digits.parse().ok()?, bytes.get(end + 2..)?))

@@ -107,7 +107,10 @@ fn many(bytes: &[u8], depth: u32) -> Result<(Vec<Value>, &[u8])> {
     Ok((items, rest))
 }
 
-fn pairs(bytes: &[u8], depth: u32) -> Result<(Vec<(Value, Value)>, &[u8])> {
+/// What maps and attributes hold.
+type Pairs = Vec<(Value, Value)>;
+
+fn pairs(bytes: &[u8], depth: u32) -> Result<(Pairs, &[u8])> {
     let (count, mut rest) = number(bytes)?;
     let mut items = Vec::with_capacity(count.min(rest.len() / 6 + 1));
     for _ in 0..count {

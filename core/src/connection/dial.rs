@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 /// How long one address has before the next is tried beside it (RFC 8305, "Happy Eyeballs").
 const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 /// TCP's own probes on an idle connection that is not pinged.
-const TCP_KEEP_ALIVE: Duration = Duration::from_secs(60);
+const TCP_KEEP_ALIVE: Duration = Duration::from_mins(1);
 /// The longest answer a proxy may give to CONNECT.
 const MAX_PROXY_ANSWER: usize = 8 << 10;
 

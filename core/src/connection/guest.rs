@@ -7,10 +7,13 @@
 
 use super::link::Link;
 use std::future::poll_fn;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// How long nobody may be a guest after one was relieved for somebody else's sake.
@@ -38,16 +41,100 @@ impl Guests {
         }
     }
 
-    fn now(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    fn after(&self, wait: Duration) -> u64 {
+        u64::try_from((self.begun.elapsed() + wait).as_millis()).unwrap_or(u64::MAX)
     }
 
     fn pause(&self) {
-        self.not_before.store(self.now() + PAUSE.as_millis() as u64, Ordering::Relaxed);
+        self.not_before.store(self.after(PAUSE), Ordering::Relaxed);
     }
 
     fn are_welcome(&self) -> bool {
-        !self.useless.load(Ordering::Relaxed) && self.now() >= self.not_before.load(Ordering::Relaxed)
+        !self.useless.load(Ordering::Relaxed)
+            && self.after(Duration::ZERO) >= self.not_before.load(Ordering::Relaxed)
+    }
+}
+
+impl Link {
+    /// Drives the connection on the caller's runtime. Ready when the guest's time is over.
+    pub(crate) fn poll_as_guest(&self, socket: &TcpStream, cx: &mut Context<'_>) -> Poll<()> {
+        self.guest_turns.fetch_add(1, Ordering::Relaxed);
+        if !self.guest.load(Ordering::Acquire) {
+            return Poll::Ready(());
+        }
+        match self.drive(socket, cx, true) {
+            Poll::Pending if self.guest.load(Ordering::Acquire) => Poll::Pending,
+            Poll::Pending => Poll::Ready(()),
+            Poll::Ready(error) => {
+                *self.failure.lock() = Some(error);
+                Poll::Ready(())
+            }
+        }
+    }
+
+    /// Who may be a guest.
+    pub(crate) fn guests(&self) -> &Guests {
+        &self.guests
+    }
+
+    /// Whether a guest drives.
+    pub(crate) fn has_guest(&self) -> bool {
+        self.guest.load(Ordering::Acquire)
+    }
+
+    /// How often the guest got to run.
+    pub(crate) fn guest_turns(&self) -> u64 {
+        self.guest_turns.load(Ordering::Relaxed)
+    }
+
+    /// The socket once more, for the runtime of a guest, which must be the current one.
+    pub(crate) fn guest_socket(&self) -> io::Result<TcpStream> {
+        TcpStream::from_std(self.io.lock().transport.socket().try_clone()?)
+    }
+
+    /// Whether written requests wait for replies.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.io.try_lock().is_none_or(|io| io.inflight.len() > 0)
+    }
+
+    /// Gives the drive to a guest, if the connection is idle, watched, and driven by the host.
+    ///
+    /// Whoever gets `true` runs [`Link::poll_as_guest`] and calls [`Link::end_guest`] at the end.
+    pub(crate) fn begin_guest(&self) -> bool {
+        if !self.watched.load(Ordering::Acquire) {
+            return false;
+        }
+        let Some(io) = self.io.try_lock() else { return false };
+        if io.blocked || io.inflight.len() > 0 || !self.watched.load(Ordering::Acquire) {
+            return false;
+        }
+        let mut outbox = self.outbox.lock();
+        if self.guest.swap(true, Ordering::AcqRel) {
+            return false;
+        }
+        let host = outbox.wake();
+        drop(outbox);
+        drop(io);
+        // The host comes round once, to stop looking at the socket.
+        if let Some(host) = host {
+            host.wake();
+        }
+        true
+    }
+
+    /// Takes the drive back from a guest and wakes the host, which goes on with it.
+    pub(crate) fn end_guest(&self) {
+        let sleeper = {
+            let mut outbox = self.outbox.lock();
+            self.guest.store(false, Ordering::Release);
+            outbox.wake()
+        };
+        if let Some(sleeper) = sleeper {
+            sleeper.wake();
+        }
+        if let Some(host) = self.host.lock().take() {
+            host.wake();
+        }
     }
 }
 

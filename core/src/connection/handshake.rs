@@ -3,7 +3,8 @@
 
 use super::batch::Batch;
 use super::decode::decode;
-use super::link::{Link, OneReply};
+use super::link::Link;
+use super::one_reply::OneReply;
 use super::settings::{Settings, SignIn};
 use crate::error::{Error, ErrorCode, Result};
 use crate::secret::Secret;

@@ -23,38 +23,40 @@ use tokio::net::TcpStream;
 /// How much the buffer for replies grows by; replies that fit are slices of one allocation.
 const REPLY_BYTES: usize = 64 << 10;
 
+/// How many reads are done before others on the same thread get their turn.
+const MOST_TURNS: usize = 3;
+
 /// A connection that is signed in, or about to be.
 pub(crate) struct Link {
-    io: Mutex<Io>,
+    pub(super) io: Mutex<Io>,
     /// The socket as the host's runtime sees it: only its readiness is used. None while a guest drives, so
     /// that the host is not woken for nothing.
     reactor: Mutex<Option<TcpStream>>,
-    outbox: Arc<Mutex<Outbox>>,
+    pub(super) outbox: Arc<Mutex<Outbox>>,
     /// Whether a guest drives. Changes under the outbox's lock, as does who sleeps there.
-    guest: AtomicBool,
-    guests: Guests,
+    pub(super) guest: AtomicBool,
+    pub(super) guests: Guests,
     /// How often the guest got to run: a guest that does not is relieved.
-    guest_turns: AtomicU64,
+    pub(super) guest_turns: AtomicU64,
     /// What the guest met and the host must deal with.
-    failure: Mutex<Option<Error>>,
+    pub(super) failure: Mutex<Option<Error>>,
     /// Wakes the host while a guest drives.
-    host: Mutex<Option<Waker>>,
+    pub(super) host: Mutex<Option<Waker>>,
     /// Takes nothing from the outbox (any more): not signed in yet, or about to be replaced.
     closed_for_new: AtomicBool,
     /// The I/O thread looks after deadlines at short intervals now. Without it nobody else may write,
     /// because a request that is never answered would then never time out.
-    watched: AtomicBool,
+    pub(super) watched: AtomicBool,
     /// Counts replies and pushes, so that a watcher sees whether the peer is alive.
     received: AtomicU64,
-    pushes: AtomicU64,
 }
 
-struct Io {
-    transport: Transport,
+pub(super) struct Io {
+    pub(super) transport: Transport,
     scanner: Scanner,
     /// Decrypted bytes that are not a whole frame yet.
     replies: BytesMut,
-    inflight: Inflight,
+    pub(super) inflight: Inflight,
     /// keyless' own requests, which go before those of the outbox and never to another connection.
     own: Vec<Block>,
     emptied: Vec<Block>,
@@ -63,7 +65,7 @@ struct Io {
     pushes: Vec<(usize, usize, usize)>,
     wakers: Vec<Waker>,
     /// The last write left bytes behind: the socket must become writable first.
-    blocked: bool,
+    pub(super) blocked: bool,
 }
 
 /// What a watcher wants to know.
@@ -109,7 +111,6 @@ impl Link {
             closed_for_new: AtomicBool::new(true),
             watched: AtomicBool::new(false),
             received: AtomicU64::new(0),
-            pushes: AtomicU64::new(0),
         })
     }
 
@@ -218,87 +219,6 @@ impl Link {
         self.drive(socket, cx, false)
     }
 
-    /// Drives the connection on the caller's runtime. Ready when the guest's time is over.
-    pub(crate) fn poll_as_guest(&self, socket: &TcpStream, cx: &mut Context<'_>) -> Poll<()> {
-        self.guest_turns.fetch_add(1, Ordering::Relaxed);
-        if !self.guest.load(Ordering::Acquire) {
-            return Poll::Ready(());
-        }
-        match self.drive(socket, cx, true) {
-            Poll::Pending if self.guest.load(Ordering::Acquire) => Poll::Pending,
-            Poll::Pending => Poll::Ready(()),
-            Poll::Ready(error) => {
-                *self.failure.lock() = Some(error);
-                Poll::Ready(())
-            }
-        }
-    }
-
-    /// Who may be a guest.
-    pub(crate) fn guests(&self) -> &Guests {
-        &self.guests
-    }
-
-    /// Whether a guest drives.
-    pub(crate) fn has_guest(&self) -> bool {
-        self.guest.load(Ordering::Acquire)
-    }
-
-    /// How often the guest got to run.
-    pub(crate) fn guest_turns(&self) -> u64 {
-        self.guest_turns.load(Ordering::Relaxed)
-    }
-
-    /// The socket once more, for the runtime of a guest, which must be the current one.
-    pub(crate) fn guest_socket(&self) -> io::Result<TcpStream> {
-        TcpStream::from_std(self.io.lock().transport.socket().try_clone()?)
-    }
-
-    /// Whether written requests wait for replies.
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.io.try_lock().is_none_or(|io| io.inflight.len() > 0)
-    }
-
-    /// Gives the drive to a guest, if the connection is idle, watched, and driven by the host.
-    ///
-    /// Whoever gets `true` runs [`Link::poll_as_guest`] and calls [`Link::end_guest`] at the end.
-    pub(crate) fn begin_guest(&self) -> bool {
-        if !self.watched.load(Ordering::Acquire) {
-            return false;
-        }
-        let Some(io) = self.io.try_lock() else { return false };
-        if io.blocked || io.inflight.len() > 0 || !self.watched.load(Ordering::Acquire) {
-            return false;
-        }
-        let mut outbox = self.outbox.lock();
-        if self.guest.swap(true, Ordering::AcqRel) {
-            return false;
-        }
-        let host = outbox.wake();
-        drop(outbox);
-        drop(io);
-        // The host comes round once, to stop looking at the socket.
-        if let Some(host) = host {
-            host.wake();
-        }
-        true
-    }
-
-    /// Takes the drive back from a guest and wakes the host, which goes on with it.
-    pub(crate) fn end_guest(&self) {
-        let sleeper = {
-            let mut outbox = self.outbox.lock();
-            self.guest.store(false, Ordering::Release);
-            outbox.wake()
-        };
-        if let Some(sleeper) = sleeper {
-            sleeper.wake();
-        }
-        if let Some(host) = self.host.lock().take() {
-            host.wake();
-        }
-    }
-
     /// Writes keyless' own requests while a guest does everything else.
     fn write_own(&self) -> Poll<Error> {
         let mut io = self.io.lock();
@@ -316,8 +236,14 @@ impl Link {
         Poll::Pending
     }
 
-    fn drive(&self, socket: &TcpStream, cx: &mut Context<'_>, as_guest: bool) -> Poll<Error> {
-        loop {
+    /// Drives the connection through `socket`'s readiness, as host or as guest.
+    pub(super) fn drive(&self, socket: &TcpStream, cx: &mut Context<'_>, as_guest: bool) -> Poll<Error> {
+        for turn in 0.. {
+            if turn == MOST_TURNS {
+                // Let those who were answered run while their replies are still in the processor's cache.
+                cx.waker().wake_by_ref();
+                break;
+            }
             let mut io = self.io.lock();
             let step = self.step(&mut io, socket, cx);
             let mut wakers = std::mem::take(&mut io.wakers);
@@ -347,10 +273,11 @@ impl Link {
                     if open {
                         outbox.sleep(cx.waker());
                     }
-                    return Poll::Pending;
+                    break;
                 }
             }
         }
+        Poll::Pending
     }
 
     /// One write and one read; `true` when either got anywhere.
@@ -461,9 +388,8 @@ impl Link {
                     return Err(out_of_step());
                 }
                 (from, begin) = (before, push_end);
-                // Subscriptions are not offered yet; what a server pushes unasked is counted and dropped.
+                // Subscriptions are not offered yet; what a server pushes unasked is dropped.
                 tracing::trace!(bytes = push_end - push_start, "push");
-                self.pushes.fetch_add(1, Ordering::Relaxed);
             }
             if !inflight.deliver(&block, begin, &ends[from..], wakers, emptied) {
                 return Err(out_of_step());
@@ -484,7 +410,9 @@ impl Link {
             io.transport.close();
             let own = std::mem::take(&mut io.own);
             let mut inflight = std::mem::take(&mut io.inflight);
-            own.into_iter().for_each(|block| inflight.push(block, true));
+            for block in own {
+                inflight.push(block, true);
+            }
             let (again, failures) = inflight.abandon(error);
             (again, failures, std::mem::take(&mut io.wakers))
         };
@@ -500,7 +428,7 @@ impl std::fmt::Debug for Link {
     }
 }
 
-fn connection_ended(error: &io::Error) -> Error {
+pub(super) fn connection_ended(error: &io::Error) -> Error {
     let what = match error.kind() {
         ErrorKind::UnexpectedEof => "The server closed the connection.".to_owned(),
         ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => "The connection was reset.".to_owned(),
@@ -520,42 +448,6 @@ fn out_of_step() -> Error {
     )
 }
 
-/// A sink for one request of keyless itself, and a future of its reply.
-#[derive(Default)]
-pub(crate) struct OneReply(Mutex<OneReplyState>);
-
-#[derive(Default)]
-struct OneReplyState {
-    replies: Vec<Result<bytes::Bytes>>,
-    waker: Option<Waker>,
-}
-
-impl OneReply {
-    /// Ready when `count` replies are there.
-    pub(crate) fn poll(&self, cx: &mut Context<'_>, count: usize) -> Poll<Vec<Result<bytes::Bytes>>> {
-        let mut state = self.0.lock();
-        if state.replies.len() >= count {
-            return Poll::Ready(std::mem::take(&mut state.replies));
-        }
-        state.waker = Some(cx.waker().clone());
-        Poll::Pending
-    }
-}
-
-impl CompletionSink for OneReply {
-    fn complete(&self, _first_tag: u64, replies: super::batch::Replies<'_>) -> Option<Waker> {
-        let mut state = self.0.lock();
-        state.replies.extend((0..replies.len()).map(|index| Ok(replies.get(index))));
-        state.waker.take()
-    }
-
-    fn fail(&self, _first_tag: u64, count: usize, error: &Error) -> Option<Waker> {
-        let mut state = self.0.lock();
-        state.replies.extend((0..count).map(|_| Err(error.clone())));
-        state.waker.take()
-    }
-}
-
 /// The error of a request that was not answered in time.
 pub(crate) fn timed_out(after: Duration) -> Error {
     Error::new(
@@ -564,3 +456,7 @@ pub(crate) fn timed_out(after: Duration) -> Error {
         "Look for slow commands (SLOWLOG) and an overloaded cache or network; raise command_timeout if this is expected.",
     )
 }
+
+#[cfg(test)]
+#[path = "link_tests.rs"]
+mod tests;

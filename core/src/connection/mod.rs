@@ -11,6 +11,7 @@ mod inflight;
 mod link;
 mod monitor;
 pub(crate) mod node;
+mod one_reply;
 pub(crate) mod outbox;
 mod reauth;
 pub(crate) mod settings;

@@ -4,8 +4,9 @@
 use super::batch::Batch;
 use super::decode::decode;
 use super::handshake::Login;
-use super::link::{Link, OneReply, timed_out};
+use super::link::{Link, timed_out};
 use super::node::{Node, Wish};
+use super::one_reply::OneReply;
 use super::reauth::{Outcome, Reauth};
 use super::settings::SignIn;
 use super::supervisor::reauth_error;

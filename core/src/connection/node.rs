@@ -133,7 +133,7 @@ impl Node {
             State::Lost(cause) => unsent(self.settings.command_timeout, Some(cause)),
             _ => unsent(self.settings.command_timeout, None),
         };
-        let failures = self.outbox.lock().remove(Some(now), &error.at(Arc::clone(&self.settings.label())));
+        let failures = self.outbox.lock().remove(Some(now), &error.at(Arc::clone(self.settings.label())));
         Failure::tell(failures);
     }
 

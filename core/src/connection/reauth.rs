@@ -123,7 +123,7 @@ impl Reauth {
     /// Ends a little before the token itself: what is sent then is still answered.
     pub(crate) fn usable(&self, wall: SystemTime) -> Duration {
         let lifetime = self.lifetime();
-        self.remaining(wall).saturating_sub(lifetime - schedule::usable_for(lifetime))
+        self.remaining(wall).saturating_sub(lifetime.saturating_sub(schedule::usable_for(lifetime)))
     }
 
     /// How long until the server closes the connection.
@@ -165,7 +165,7 @@ mod tests {
             resp3: true,
             connect_timeout: Duration::from_secs(5),
             command_timeout: Duration::from_secs(5),
-            keep_alive: Some(Duration::from_secs(60)),
+            keep_alive: Some(Duration::from_mins(1)),
             tcp_keep_alive: true,
             client_name: None,
             set_client_info: true,
@@ -193,7 +193,7 @@ mod tests {
         }
     }
 
-    const HOUR: Duration = Duration::from_secs(3600);
+    const HOUR: Duration = Duration::from_hours(1);
 
     #[test]
     fn one_token_is_sent_once_however_often_it_is_offered() {

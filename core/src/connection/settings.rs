@@ -40,6 +40,7 @@ pub(crate) struct Target {
 
 /// Everything about the connections of one client.
 #[derive(Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the option table")]
 pub(crate) struct Settings {
     /// Tried in turn, one per dial. Never empty.
     pub(crate) targets: Vec<Target>,

@@ -106,12 +106,11 @@ impl Supervisor {
                 _ = wish.changed() => {}
             }
             match *wish.borrow_and_update() {
-                Wish::Live => {}
                 Wish::Stop => return Err(closed()),
                 Wish::Finish(by) if by <= Instant::now() || self.node.outbox.lock().len() == 0 => {
                     return Err(closed());
                 }
-                Wish::Finish(_) => {}
+                Wish::Live | Wish::Finish(_) => {}
             }
         }
     }
@@ -121,7 +120,11 @@ impl Supervisor {
         let settings = &self.node.settings;
         let step = settings.backoff_min.saturating_mul(1 << self.dials.min(16)).min(settings.backoff_max);
         let from = if self.dials == 0 { Duration::ZERO } else { settings.backoff_min.min(step) };
-        from + (step - from).mul_f64(if self.dials == 0 { fastrand::f64() / 4.0 } else { fastrand::f64() })
+        from + step.saturating_sub(from).mul_f64(if self.dials == 0 {
+            fastrand::f64() / 4.0
+        } else {
+            fastrand::f64()
+        })
     }
 
     fn connected(&mut self, label: &Arc<str>) {

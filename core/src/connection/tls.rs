@@ -1,11 +1,10 @@
-//! Whom we trust: the rustls configuration of Redis connections and what a failed handshake means.
+//! TLS of Redis connections: its configuration, and what a failed handshake means.
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::options::TlsVersion;
-use rustls::client::WebPkiServerVerifier;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use crate::trust;
+use rustls::pki_types::ServerName;
+use rustls::{CertificateError, ClientConfig};
 use std::sync::Arc;
 
 /// A configuration and, for error messages, the name of the root store it trusts.
@@ -16,67 +15,20 @@ pub(crate) struct TlsConfig {
 }
 
 impl TlsConfig {
-    /// Trusts the platform's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured) or, where the platform
-    /// has none, Mozilla's; and beside them those of `ca` (PEM).
+    /// Trusts the platform's roots and those of `ca` (PEM); see [`trust::roots`].
     ///
     /// # Errors
     /// [`ErrorCode::InvalidOption`] when `ca` holds no usable certificate.
     pub(crate) fn new(ca: Option<&[u8]>, min: TlsVersion) -> Result<Self> {
-        let (mut roots, mut store) = platform_roots();
-        if let Some(pem) = ca {
-            roots.roots.extend(given_roots(pem)?.roots);
-            store = format!("the CA given by option, with {store},").into();
-        }
+        let extra = ca.map_or_else(|| Ok(Vec::new()), trust::read_pem)?;
+        let (roots, store) = trust::roots(&extra);
         let versions: &[&rustls::SupportedProtocolVersion] = match min {
             TlsVersion::Tls12 => &[&rustls::version::TLS13, &rustls::version::TLS12],
             TlsVersion::Tls13 => &[&rustls::version::TLS13],
         };
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let internal = |error: String| Error::new(ErrorCode::Internal, error, "Report this.");
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-            .build()
-            .map_err(|error| internal(error.to_string()))?;
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions)
-            .map_err(|error| internal(error.to_string()))?
-            .with_webpki_verifier(verifier)
-            .with_no_client_auth();
+        let config = trust::client_config(versions)?.with_root_certificates(roots).with_no_client_auth();
         Ok(Self { config: Arc::new(config), store })
     }
-}
-
-fn given_roots(pem: &[u8]) -> Result<RootCertStore> {
-    let unusable = |why: String| {
-        Error::new(
-            ErrorCode::InvalidOption,
-            format!("The CA given by option is not usable: {why}."),
-            "Give PEM text with at least one BEGIN CERTIFICATE block.",
-        )
-    };
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
-        roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
-    }
-    if roots.is_empty() { Err(unusable("it holds no certificate".into())) } else { Ok(roots) }
-}
-
-fn platform_roots() -> (RootCertStore, Arc<str>) {
-    let loaded = rustls_native_certs::load_native_certs();
-    for error in &loaded.errors {
-        tracing::warn!(%error, "a part of the platform's root store could not be read");
-    }
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(loaded.certs);
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        return (roots, "Mozilla's bundled roots (the platform has none)".into());
-    }
-    let store = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok().map(|value| format!("{name}={value}")))
-        .unwrap_or_else(|| "the platform's root store".into());
-    (roots, store.into())
 }
 
 /// The name that the certificate must carry.
@@ -134,20 +86,4 @@ pub(crate) fn explain(error: &rustls::Error, host: &str, store: &str) -> Error {
         ),
     };
     Error::new(ErrorCode::TlsFailed, message, advice)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_ca_without_a_certificate_is_refused() {
-        let error = TlsConfig::new(Some(b"nothing"), TlsVersion::Tls12).err().unwrap();
-        assert_eq!(error.code(), ErrorCode::InvalidOption);
-    }
-
-    #[test]
-    fn without_an_option_some_roots_are_always_found() {
-        assert!(!platform_roots().0.is_empty());
-    }
 }

@@ -3,12 +3,11 @@
 
 use super::answer::Answer;
 use crate::error::{Error, ErrorCode, Result};
+use crate::trust;
 use azure_core::http::{AsyncRawResponse, ClientOptions, HttpClient, Request, RetryOptions, Transport};
 use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
 use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,17 +30,8 @@ pub(super) struct Http {
 impl Http {
     /// Fails with [`ErrorCode::InvalidOption`] when `ca_certificates` is not PEM.
     pub(super) fn new(ca_certificates: &[u8], connect_timeout: Duration) -> Result<Self> {
-        let extra_roots = CertificateDer::pem_slice_iter(ca_certificates)
-            .collect::<Result<Vec<_>, _>>()
-            .ok()
-            .filter(|roots| ca_certificates.is_empty() || !roots.is_empty())
-            .ok_or_else(|| {
-                Error::new(
-                    ErrorCode::InvalidOption,
-                    "ca_certificates holds no certificate that can be read.",
-                    "Give one or more certificates in PEM: -----BEGIN CERTIFICATE----- ...",
-                )
-            })?;
+        let extra_roots =
+            if ca_certificates.is_empty() { Vec::new() } else { trust::read_pem(ca_certificates)? };
         Ok(Self { extra_roots, connect_timeout, entra: OnceCell::new(), metadata: OnceCell::new() })
     }
 
@@ -69,11 +59,8 @@ impl Http {
                 "Check the certificate authorities given by option.",
             )
         };
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| failed(&error))?
-            .with_root_certificates(self.roots().map_err(|error| failed(&error))?)
+        let tls = trust::client_config(rustls::DEFAULT_VERSIONS)?
+            .with_root_certificates(trust::roots(&self.extra_roots).0)
             .with_no_client_auth();
         let builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
@@ -82,25 +69,6 @@ impl Http {
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("keyless/", env!("CARGO_PKG_VERSION")));
         more(builder).build().map_err(|error| failed(&error))
-    }
-
-    /// The platform's root store (`SSL_CERT_FILE` and `SSL_CERT_DIR` in its place where they are set), the
-    /// bundled Mozilla roots when the platform has none, and the extra ones.
-    fn roots(&self) -> Result<RootCertStore, rustls::Error> {
-        let mut roots = RootCertStore::empty();
-        let platform = rustls_native_certs::load_native_certs();
-        for error in &platform.errors {
-            tracing::debug!(%error, "a part of the platform's root store could not be read");
-        }
-        roots.add_parsable_certificates(platform.certs);
-        if roots.is_empty() {
-            tracing::debug!("the platform has no root store: the bundled Mozilla roots are used");
-            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        }
-        for root in &self.extra_roots {
-            roots.add(root.clone())?;
-        }
-        Ok(roots)
     }
 }
 

@@ -16,24 +16,24 @@ const KEYS: usize = 10_000;
 
 /// What one measurement gave.
 #[derive(Clone, Copy, Debug)]
-pub struct Figure {
+pub(crate) struct Figure {
     /// Commands per second.
-    pub rate: f64,
+    pub(crate) rate: f64,
     /// Seconds of processor time of this process per million commands.
-    pub cpu: f64,
+    pub(crate) cpu: f64,
 }
 
 /// The size of values and how many commands are outstanding.
 #[derive(Clone, Copy, Debug)]
-pub struct Shape {
+pub(crate) struct Shape {
     /// Bytes per value.
-    pub size: usize,
+    pub(crate) size: usize,
     /// Commands outstanding.
-    pub outstanding: usize,
+    pub(crate) outstanding: usize,
 }
 
 /// A client that answers one command at a time, cloned once per task.
-pub trait Asker: Clone + Send + 'static {
+pub(crate) trait Asker: Clone + Send + 'static {
     /// Sends a command and waits for its reply.
     fn ask(&mut self, command: Cmd) -> impl Future<Output = ()> + Send;
 }
@@ -48,7 +48,7 @@ fn command(random: &mut fastrand::Rng, value: &[u8]) -> Cmd {
 }
 
 /// Fills every key.
-pub async fn fill(client: &Client, size: usize) {
+pub(crate) async fn fill(client: &Client, size: usize) {
     let value = vec![b'v'; size];
     for first in (0..KEYS).step_by(500) {
         let mut pipeline = keyless::Pipeline::new();
@@ -60,7 +60,7 @@ pub async fn fill(client: &Client, size: usize) {
 }
 
 /// Many tasks, each with one command outstanding.
-pub async fn ask(client: impl Asker, shape: Shape, time: Duration) -> Figure {
+pub(crate) async fn ask(client: impl Asker, shape: Shape, time: Duration) -> Figure {
     let done = Arc::new(AtomicU64::new(0));
     let stop = Arc::new(AtomicBool::new(false));
     let (begun, cpu) = (Instant::now(), ProcessTime::now());
@@ -126,7 +126,7 @@ impl CompletionSink for Window {
 }
 
 /// The batch interface: one thread keeps a window of commands outstanding, submitting as replies arrive.
-pub fn submit(client: &Client, shape: Shape, time: Duration) -> Figure {
+pub(crate) fn submit(client: &Client, shape: Shape, time: Duration) -> Figure {
     let window = Arc::new(Window {
         answered: AtomicU64::new(0),
         bytes: AtomicU64::new(0),

@@ -2,26 +2,26 @@
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A running redis-server.
-pub struct Server {
+pub(crate) struct Server {
     process: Child,
-    files: TempDir,
+    /// Holds certificates and data as long as the server runs.
+    _files: TempDir,
     /// The port without TLS.
-    pub plain: u16,
+    pub(crate) plain: u16,
     /// The port with TLS.
-    pub tls: u16,
+    pub(crate) tls: u16,
     /// The certificate of the authority that signed the server's, in PEM.
-    pub ca: String,
+    pub(crate) ca: String,
 }
 
 impl Server {
     /// Starts it; panics with the reason when that fails, since a benchmark cannot go on.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let files = tempfile::tempdir().expect("a temporary directory");
         let ca = certificates(&files);
         let (plain, tls) = (free_port(), free_port());
@@ -34,14 +34,9 @@ impl Server {
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server, from the package redis-server");
-        let mut server = Self { process, files, plain, tls, ca };
+        let mut server = Self { process, _files: files, plain, tls, ca };
         server.wait_until_ready();
         server
-    }
-
-    /// The file that holds `ca`.
-    pub fn ca_file(&self) -> PathBuf {
-        self.files.path().join("ca.pem")
     }
 
     fn wait_until_ready(&mut self) {

@@ -1,0 +1,43 @@
+//! The wait for replies to requests of keyless itself: handshake, AUTH, PING.
+
+use super::batch::{CompletionSink, Replies};
+use crate::error::{Error, Result};
+use bytes::Bytes;
+use parking_lot::Mutex;
+use std::task::{Context, Poll, Waker};
+
+/// A sink for requests of keyless itself that can be polled for their replies.
+#[derive(Default)]
+pub(crate) struct OneReply(Mutex<OneReplyState>);
+
+#[derive(Default)]
+struct OneReplyState {
+    replies: Vec<Result<Bytes>>,
+    waker: Option<Waker>,
+}
+
+impl OneReply {
+    /// Ready when `count` replies are there.
+    pub(crate) fn poll(&self, cx: &mut Context<'_>, count: usize) -> Poll<Vec<Result<Bytes>>> {
+        let mut state = self.0.lock();
+        if state.replies.len() >= count {
+            return Poll::Ready(std::mem::take(&mut state.replies));
+        }
+        state.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl CompletionSink for OneReply {
+    fn complete(&self, _first_tag: u64, replies: Replies<'_>) -> Option<Waker> {
+        let mut state = self.0.lock();
+        state.replies.extend((0..replies.len()).map(|index| Ok(replies.get(index))));
+        state.waker.take()
+    }
+
+    fn fail(&self, _first_tag: u64, count: usize, error: &Error) -> Option<Waker> {
+        let mut state = self.0.lock();
+        state.replies.extend((0..count).map(|_| Err(error.clone())));
+        state.waker.take()
+    }
+}
