@@ -190,15 +190,11 @@ impl Client {
     /// Figures since the client was made.
     pub fn stats(&self) -> Stats {
         let node = &self.0.node;
-        let (queued, link) = {
-            let outbox = node.outbox.lock();
-            (outbox.len(), outbox.active().cloned())
-        };
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
             commands: count(&node.counters.submitted),
-            queued,
-            in_flight: link.map_or(0, |link| link.progress().inflight),
+            queued: node.outbox.lock().len(),
+            in_flight: node.active().map_or(0, |link| link.progress().inflight),
             connections: count(&node.counters.connections),
             reconnects: count(&node.counters.reconnects),
             reauthentications: count(&node.counters.reauthentications),

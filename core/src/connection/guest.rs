@@ -5,55 +5,16 @@
 //! thread or runtime wants the connection, the host takes over at once. A guest that does not get to run,
 //! because its runtime is blocked or idle, is relieved at the host's next look.
 
+use super::guests::Guests;
 use super::link::Link;
 use std::future::poll_fn;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::runtime::{Handle, RuntimeFlavor};
-
-/// How long nobody may be a guest after one was relieved for somebody else's sake.
-const PAUSE: Duration = Duration::from_millis(200);
-
-/// What a link remembers of its guests.
-#[derive(Debug)]
-pub(crate) struct Guests {
-    begun: Instant,
-    /// No guest before this time, in milliseconds since `begun`.
-    not_before: AtomicU64,
-    /// The runtime of the guest, or of the last one.
-    runtime: parking_lot::Mutex<Option<tokio::runtime::Id>>,
-    /// A runtime was met that watches no sockets: its tasks cannot drive.
-    useless: AtomicBool,
-}
-
-impl Guests {
-    pub(crate) fn new() -> Self {
-        Self {
-            begun: Instant::now(),
-            not_before: AtomicU64::new(0),
-            runtime: parking_lot::Mutex::new(None),
-            useless: AtomicBool::new(false),
-        }
-    }
-
-    fn after(&self, wait: Duration) -> u64 {
-        u64::try_from((self.begun.elapsed() + wait).as_millis()).unwrap_or(u64::MAX)
-    }
-
-    fn pause(&self) {
-        self.not_before.store(self.after(PAUSE), Ordering::Relaxed);
-    }
-
-    fn are_welcome(&self) -> bool {
-        !self.useless.load(Ordering::Relaxed)
-            && self.after(Duration::ZERO) >= self.not_before.load(Ordering::Relaxed)
-    }
-}
 
 impl Link {
     /// Drives the connection on the caller's runtime. Ready when the guest's time is over.

@@ -142,7 +142,7 @@ fn refused(error: Error, login: Option<&Login>) -> Error {
 }
 
 /// The error for a login that the server refused, with what to do about it.
-pub(crate) fn auth_refused(error: &Error, login: Option<&Login>) -> Error {
+fn auth_refused(error: &Error, login: Option<&Login>) -> Error {
     let said = error.message();
     match login.map(|login| login.user.as_deref()) {
         None => Error::new(
@@ -161,6 +161,11 @@ pub(crate) fn auth_refused(error: &Error, login: Option<&Login>) -> Error {
             "Add this object id under Authentication on the cache's Resource menu (Azure portal: User or service principal); groups are not supported.",
         ),
     }
+}
+
+/// The error of a sign-in that a live connection tried, with what to do about it.
+pub(super) fn reauth_refused(error: Error, login: &Login) -> Error {
+    if error.code() == ErrorCode::AuthRefused { auth_refused(&error, Some(login)) } else { error }
 }
 
 fn incomplete() -> Error {

@@ -5,7 +5,7 @@
 
 use super::batch::{Batch, CompletionSink};
 use super::frame::Scanner;
-use super::guest::Guests;
+use super::guests::Guests;
 use super::inflight::Inflight;
 use super::outbox::{Block, Failure, Outbox, Run};
 use super::transport::{Received, Transport};

@@ -6,6 +6,7 @@ pub(crate) mod decode;
 mod dial;
 mod frame;
 mod guest;
+mod guests;
 mod handshake;
 mod inflight;
 mod link;

@@ -3,13 +3,12 @@
 
 use super::batch::Batch;
 use super::decode::decode;
-use super::handshake::Login;
+use super::handshake::{Login, reauth_refused};
 use super::link::{Link, timed_out};
 use super::node::{Node, Wish};
 use super::one_reply::OneReply;
 use super::reauth::{Outcome, Reauth};
 use super::settings::SignIn;
-use super::supervisor::reauth_error;
 use crate::error::{Error, ErrorCode};
 use crate::event::Event;
 use crate::token::{Subscription, Token};
@@ -309,7 +308,7 @@ impl Monitor {
         let (Some((_, login)), Some(reauth)) = (self.auth.take(), &mut self.reauth) else { return };
         let (node, wall) = (&self.node, SystemTime::now());
         let endpoint = Arc::clone(&self.label);
-        let answer = answer.map_err(|error| reauth_error(error, &login).at(Arc::clone(&endpoint)));
+        let answer = answer.map_err(|error| reauth_refused(error, &login).at(Arc::clone(&endpoint)));
         match reauth.answered(&answer, &node.settings, Instant::now(), wall, fastrand::f64()) {
             Some(Outcome::Renewed(token)) => {
                 node.counters.reauthentications.fetch_add(1, Ordering::Relaxed);

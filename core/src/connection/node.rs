@@ -3,6 +3,7 @@
 
 use super::batch::{Batch, CompletionSink};
 use super::guest;
+use super::link::Link;
 use super::outbox::{Failure, Outbox};
 use super::settings::Settings;
 use crate::error::{Error, ErrorCode, Result};
@@ -51,6 +52,8 @@ pub(crate) struct Counters {
 pub(crate) struct Node {
     pub(crate) settings: Settings,
     pub(crate) outbox: Arc<Mutex<Outbox>>,
+    /// The connection that takes from the outbox.
+    active: Mutex<Option<Arc<Link>>>,
     pub(crate) events: EventHub,
     pub(crate) counters: Counters,
     pub(super) state: watch::Sender<State>,
@@ -61,6 +64,7 @@ impl Node {
     pub(crate) fn new(settings: Settings, events: EventHub) -> Self {
         Self {
             outbox: Arc::new(Mutex::new(Outbox::new(settings.limits))),
+            active: Mutex::new(None),
             settings,
             events,
             counters: Counters::default(),
@@ -82,13 +86,14 @@ impl Node {
     ) -> Result<()> {
         let count = batch.len() as u64;
         let deadline = Instant::now() + timeout;
-        let sleeping = {
+        let asleep = {
             let mut outbox = self.outbox.lock();
             outbox.submit(batch, sink, first_tag, deadline)?;
-            outbox.asleep()
+            outbox.is_asleep()
         };
         self.counters.submitted.fetch_add(count, Ordering::Relaxed);
-        if let Some(link) = sleeping
+        if asleep
+            && let Some(link) = self.active()
             && !guest::begin_or_relieve(&link)
             && (link.has_guest() || !link.try_write_here())
         {
@@ -98,6 +103,18 @@ impl Node {
             }
         }
         Ok(())
+    }
+
+    /// The connection that takes from the outbox, if there is one.
+    pub(crate) fn active(&self) -> Option<Arc<Link>> {
+        self.active.lock().clone()
+    }
+
+    /// The connection that takes from the outbox from now on. It has yet to be driven.
+    pub(super) fn set_active(&self, link: Option<Arc<Link>>) {
+        let old = std::mem::replace(&mut *self.active.lock(), link);
+        self.outbox.lock().wake();
+        drop(old);
     }
 
     /// The current state.

@@ -2,7 +2,6 @@
 //! connection. Outlives connections. Knows nothing of sockets and replies.
 
 use super::batch::{Batch, CompletionSink};
-use super::link::Link;
 use crate::error::{Error, ErrorCode, Result};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -133,8 +132,6 @@ pub(crate) struct Outbox {
     limits: Limits,
     /// Why nothing is taken in now; `None` while the queue is open.
     refusal: Option<Error>,
-    /// The connection that takes from here.
-    active: Option<Arc<Link>>,
     /// Wakes the task that drives the active connection; there only while that task sleeps.
     sleeper: Option<Waker>,
     /// Emptied blocks, kept for their memory.
@@ -149,7 +146,6 @@ impl Outbox {
             bytes: 0,
             limits,
             refusal: None,
-            active: None,
             sleeper: None,
             spare: Vec::new(),
         }
@@ -273,20 +269,9 @@ impl Outbox {
         }
     }
 
-    /// The connection that takes from here from now on.
-    pub(crate) fn set_active(&mut self, link: Option<Arc<Link>>) {
-        self.active = link;
-        self.sleeper = None;
-    }
-
-    /// The connection that takes from here.
-    pub(crate) fn active(&self) -> Option<&Arc<Link>> {
-        self.active.as_ref()
-    }
-
-    /// The connection that takes from here, if the task that drives it sleeps.
-    pub(crate) fn asleep(&self) -> Option<Arc<Link>> {
-        self.sleeper.as_ref().and(self.active.clone())
+    /// Whether the driver sleeps.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.sleeper.is_some()
     }
 
     /// The driver to wake, if it sleeps. It is awake from then on.

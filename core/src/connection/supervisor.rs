@@ -2,7 +2,7 @@
 //! again, for ever. Runs as one task on the I/O thread.
 
 use super::dial::dial;
-use super::handshake::{Login, auth_refused, handshake, login};
+use super::handshake::{Login, handshake, login};
 use super::link::Link;
 use super::monitor::{End, Monitor};
 use super::node::{Node, State, Wish, closed, not_connected};
@@ -24,7 +24,7 @@ const WAITING_TICK: Duration = Duration::from_millis(20);
 pub(crate) async fn supervise(node: Arc<Node>) {
     let reason = Supervisor { node: Arc::clone(&node), outage: None, dials: 0, ever: false }.run().await;
     node.outbox.lock().refuse(Some(reason.clone()));
-    node.outbox.lock().set_active(None);
+    node.set_active(None);
     node.fail_waiting(&reason);
     node.state.send_replace(State::Closed(reason));
 }
@@ -150,7 +150,7 @@ impl Supervisor {
 
     fn lost(&mut self, error: &Error) {
         let node = &self.node;
-        node.outbox.lock().set_active(None);
+        node.set_active(None);
         let endpoint: Arc<str> =
             error.endpoint().map_or_else(|| Arc::clone(node.settings.label()), Into::into);
         let error = error.clone().at(Arc::clone(&endpoint));
@@ -195,8 +195,7 @@ impl Supervisor {
                 end = &mut run => return end,
                 outcome = establish(&node, target) => match outcome {
                     Ok(fresh) => {
-                        let old = self.node.outbox.lock().active().cloned();
-                        if let Some(old) = old {
+                        if let Some(old) = self.node.active() {
                             old.drain();
                             old.end_guest();
                         }
@@ -223,7 +222,7 @@ impl Supervisor {
 
     /// Makes a connection the active one.
     fn adopt(&self, fresh: Fresh) -> Monitor {
-        self.node.outbox.lock().set_active(Some(Arc::clone(&fresh.link)));
+        self.node.set_active(Some(Arc::clone(&fresh.link)));
         fresh.link.open();
         Monitor::new(Arc::clone(&self.node), fresh.link, fresh.label, fresh.token)
     }
@@ -292,9 +291,4 @@ fn too_slow(limit: Duration) -> Error {
         format!("The connection was not ready within {} ms.", limit.as_millis()),
         "Check host, port and firewall: a firewall that drops packets looks like this; raise connect_timeout on slow paths.",
     )
-}
-
-/// The error of a sign-in that a live connection tried, with what to do about it.
-pub(super) fn reauth_error(error: Error, login: &Login) -> Error {
-    if error.code() == ErrorCode::AuthRefused { auth_refused(&error, Some(login)) } else { error }
 }

@@ -1,0 +1,46 @@
+//! What a link remembers of its guests, the tasks on callers' runtimes that drive it for a while: who may
+//! be the next one, and when. What they do is in `guest`.
+
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::runtime::Id;
+
+/// How long nobody may be a guest after one was relieved for somebody else's sake.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What a link remembers of its guests.
+#[derive(Debug)]
+pub(super) struct Guests {
+    begun: Instant,
+    /// No guest before this time, in milliseconds since `begun`.
+    not_before: AtomicU64,
+    /// The runtime of the guest, or of the last one.
+    pub(super) runtime: Mutex<Option<Id>>,
+    /// A runtime was met that watches no sockets: its tasks cannot drive.
+    pub(super) useless: AtomicBool,
+}
+
+impl Guests {
+    pub(super) fn new() -> Self {
+        Self {
+            begun: Instant::now(),
+            not_before: AtomicU64::new(0),
+            runtime: Mutex::new(None),
+            useless: AtomicBool::new(false),
+        }
+    }
+
+    fn after(&self, wait: Duration) -> u64 {
+        u64::try_from((self.begun.elapsed() + wait).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn pause(&self) {
+        self.not_before.store(self.after(PAUSE), Ordering::Relaxed);
+    }
+
+    pub(super) fn are_welcome(&self) -> bool {
+        !self.useless.load(Ordering::Relaxed)
+            && self.after(Duration::ZERO) >= self.not_before.load(Ordering::Relaxed)
+    }
+}
