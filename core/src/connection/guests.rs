@@ -11,7 +11,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// What a link remembers of its guests.
 #[derive(Debug)]
-pub(super) struct Guests {
+pub(crate) struct Guests {
     begun: Instant,
     /// No guest before this time, in milliseconds since `begun`.
     not_before: AtomicU64,

@@ -137,7 +137,7 @@ impl Link {
     /// Ends the time of close watching, unless somebody waits. From then on nobody but the I/O thread writes.
     pub(crate) fn unwatch(&self) -> bool {
         let io = self.io.lock();
-        if io.inflight.len() > 0 || self.outbox.lock().len() > 0 {
+        if self.has_guest() || io.inflight.len() > 0 || self.outbox.lock().len() > 0 {
             return false;
         }
         self.watched.store(false, Ordering::Release);
@@ -195,28 +195,34 @@ impl Link {
     /// Must be called on the I/O thread. While a guest drives, only keyless' own requests are written here.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Error> {
         let mut reactor = self.reactor.lock();
-        if let Some(error) = self.failure.lock().take() {
-            return Poll::Ready(error);
-        }
-        if self.guest.load(Ordering::Acquire) {
-            *reactor = None;
-            *self.host.lock() = Some(cx.waker().clone());
-            // The guest may have ended before it could see whom to wake.
-            if self.guest.load(Ordering::Acquire) {
-                return self.write_own();
+        loop {
+            if let Some(error) = self.failure.lock().take() {
+                return Poll::Ready(error);
             }
-        }
-        let socket = match &mut *reactor {
-            Some(socket) => socket,
-            none => {
-                let socket = self.io.lock().transport.socket().try_clone();
-                match socket.and_then(TcpStream::from_std) {
-                    Ok(socket) => none.insert(socket),
-                    Err(error) => return Poll::Ready(connection_ended(&error)),
+            if self.guest.load(Ordering::Acquire) {
+                *reactor = None;
+                *self.host.lock() = Some(cx.waker().clone());
+                // The guest may have ended before it could see whom to wake.
+                if self.guest.load(Ordering::Acquire) {
+                    return self.write_own();
                 }
             }
-        };
-        self.drive(socket, cx, false)
+            let socket = match &mut *reactor {
+                Some(socket) => socket,
+                none => {
+                    let socket = self.io.lock().transport.socket().try_clone();
+                    match socket.and_then(TcpStream::from_std) {
+                        Ok(socket) => none.insert(socket),
+                        Err(error) => return Poll::Ready(connection_ended(&error)),
+                    }
+                }
+            };
+            let driven = self.drive(socket, cx, false);
+            // A guest may have begun meanwhile: then it must know whom to wake at its end.
+            if driven.is_ready() || !self.guest.load(Ordering::Acquire) {
+                return driven;
+            }
+        }
     }
 
     /// Writes keyless' own requests while a guest does everything else.

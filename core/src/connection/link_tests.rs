@@ -39,7 +39,7 @@ fn exchange(count: usize, pieces: Vec<Vec<u8>>, limit: usize) -> (Vec<Result<Vec
         batch.push(&["INCR", "k"]).unwrap();
     }
     let expects = batch.bytes.len();
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     outbox.lock().submit(&mut batch, sink.clone(), 0, deadline).unwrap();
     let (transport, peer) = connect(expects, pieces);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

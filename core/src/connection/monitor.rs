@@ -246,7 +246,7 @@ impl Monitor {
             (self.seen, self.silent_since, self.pinged) = (progress.received, now, false);
         } else if progress.inflight == 0 {
             self.pinged = false;
-            if self.close_up && !self.link.has_guest() && self.link.unwatch() {
+            if self.close_up && self.link.unwatch() {
                 self.close_up = false;
             }
             if settings.keep_alive.is_some_and(|after| self.silent_since.elapsed() >= after) {
