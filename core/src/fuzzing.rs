@@ -17,7 +17,10 @@ fn ends(stream: &[u8], mut pieces: impl Iterator<Item = usize>) -> Option<Vec<us
         while start < arrived {
             match scanner.scan(&stream[start..arrived]) {
                 Ok(Some(frame)) => {
-                    assert!(frame.end > 0 && start + frame.end <= arrived, "a frame ends in what has arrived");
+                    assert!(
+                        frame.end > 0 && start + frame.end <= arrived,
+                        "a frame ends in what has arrived"
+                    );
                     start += frame.end;
                     found.push(start);
                 }

@@ -57,9 +57,7 @@ fn signals() -> std::io::Result<tokio::sync::mpsc::UnboundedReceiver<()>> {
     {
         let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         let tell = tell.clone();
-        tokio::spawn(async move {
-            while terminate.recv().await.is_some() && tell.send(()).is_ok() {}
-        });
+        tokio::spawn(async move { while terminate.recv().await.is_some() && tell.send(()).is_ok() {} });
     }
     tokio::spawn(async move { while tokio::signal::ctrl_c().await.is_ok() && tell.send(()).is_ok() {} });
     Ok(told)
@@ -144,7 +142,8 @@ impl Worker {
     async fn round(&mut self) -> bool {
         self.round += 1;
         let value = format!("round {}", self.round);
-        let (write, read) = (cmd("SET").arg(&self.key).arg(value).to_owned(), cmd("GET").arg(&self.key).to_owned());
+        let (write, read) =
+            (cmd("SET").arg(&self.key).arg(value).to_owned(), cmd("GET").arg(&self.key).to_owned());
         let written = self.timed(async |client| client.execute::<()>(&write).await).await;
         let read = self.timed(async |client| client.execute::<String>(&read).await.map(drop)).await;
         written && read

@@ -70,7 +70,9 @@ fn options(args: &Args) -> Result<Options, Box<dyn Error>> {
     };
     let mut options = if endpoint.contains("://") {
         if args.options.is_some() {
-            return Err("--options goes with a host name or a connection string; write them into the URL.".into());
+            return Err(
+                "--options goes with a host name or a connection string; write them into the URL.".into()
+            );
         }
         Options::parse(&endpoint)?
     } else {
