@@ -7,8 +7,8 @@ use std::path::PathBuf;
 /// Sign in to an Azure Managed Redis cache with Microsoft Entra ID, use it every second, and watch the token
 /// being replaced without losing a command.
 ///
-/// What is not given is asked for when this runs on a terminal. Without one the endpoint comes from REDIS_HOST
-/// and REDIS_PORT, and the sign-in is the access key if REDIS_ACCESS_KEY is set, otherwise `default`.
+/// What is not given is asked for when this runs on a terminal. Without one the endpoint comes from
+/// `REDIS_HOST` and `REDIS_PORT`, and the sign-in is the access key if `REDIS_ACCESS_KEY` is set, otherwise `default`.
 #[derive(Parser)]
 #[command(version)]
 pub(crate) struct Args {

@@ -106,7 +106,10 @@ fn stamp(time: SystemTime) -> String {
 
 /// A time span in words, to the second where it is long and to the millisecond where it is short.
 fn span(span: Duration) -> String {
-    let short = span < Duration::from_secs(2);
-    let rounded = if short { span.as_millis() } else { span.as_secs_f64().round() as u128 * 1000 };
-    humantime::format_duration(Duration::from_millis(u64::try_from(rounded).unwrap_or(u64::MAX))).to_string()
+    let (whole, rest) = (span.as_secs(), span.subsec_millis());
+    let rounded = match whole {
+        0..2 => Duration::from_millis(whole * 1000 + u64::from(rest)),
+        _ => Duration::from_secs(whole + u64::from(rest >= 500)),
+    };
+    humantime::format_duration(rounded).to_string()
 }
