@@ -1,5 +1,7 @@
 //! What the behaviour tests share: an emulator, options that point at it, and a record of events.
 
+#![allow(clippy::missing_panics_doc, reason = "a helper of tests panics where a test would")]
+
 pub mod collector;
 pub mod load;
 pub mod raw;
@@ -55,9 +57,6 @@ pub fn client_secret(emulator: &Emulator) -> Credential {
 pub const SOON: Duration = Duration::from_secs(30);
 
 /// Tries a condition that nobody announces until it holds.
-///
-/// # Panics
-/// When it does not hold after `limit`.
 pub async fn eventually(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
     let until = Instant::now() + limit;
     while !holds() {
@@ -114,9 +113,6 @@ impl Events {
     }
 
     /// Waits on the calling thread until there are `count` events of these kinds.
-    ///
-    /// # Panics
-    /// When there are fewer after `limit`.
     pub fn wait_blocking(&self, mask: EventMask, count: usize, limit: Duration) {
         let until = Instant::now() + limit;
         let mut events = self.0.0.lock();

@@ -66,9 +66,6 @@ impl Load {
     }
 
     /// Ends the load and says what each worker saw.
-    ///
-    /// # Panics
-    /// When a worker does not end.
     pub async fn stop(self) -> Vec<Journal> {
         self.stop.store(true, Ordering::Relaxed);
         let mut journals = Vec::new();
@@ -103,9 +100,6 @@ async fn count(client: Client, stop: Arc<AtomicBool>, done: Arc<AtomicU64>, mut 
 }
 
 /// Asserts that nothing failed and every answer was right; says how many commands that were.
-///
-/// # Panics
-/// When something did not go well.
 pub fn flawless(journals: &[Journal]) -> u64 {
     for journal in journals {
         assert!(journal.errors.is_empty(), "{}: {:?}", journal.key, journal.errors);

@@ -15,9 +15,6 @@ pub struct Raw(BufReader<TlsStream<TcpStream>>);
 
 impl Raw {
     /// Connects; does not sign in.
-    ///
-    /// # Panics
-    /// When the emulator's certificate authority cannot be read.
     pub async fn connect(emulator: &Emulator) -> io::Result<Self> {
         let ca = CertificateDer::from_pem_slice(emulator.ca_pem().as_bytes()).expect("a certificate");
         let mut roots = RootCertStore::empty();
@@ -49,9 +46,6 @@ impl Raw {
     }
 
     /// Completes when the other side has ended the connection.
-    ///
-    /// # Panics
-    /// When bytes come instead.
     pub async fn ended(&mut self) {
         if let Ok(read) = self.0.read(&mut [0]).await {
             assert_eq!(read, 0, "bytes instead of the end");

@@ -151,7 +151,7 @@ async fn own_tokens(emulator: &Arc<Emulator>, written: &Written) -> Vec<String> 
         let mut token = from.issue_token(&oid, LIFETIME, &TokenOverrides::default()).unwrap();
         // The second one cannot be read; who complains must not quote it.
         if record.lock().len() == 1 {
-            token.access_token = OPAQUE.to_owned();
+            OPAQUE.clone_into(&mut token.access_token);
         }
         record.lock().push(token.access_token.clone());
         let expires_at: SystemTime = UNIX_EPOCH + Duration::from_secs(token.expires_on);
@@ -168,8 +168,7 @@ async fn own_tokens(emulator: &Arc<Emulator>, written: &Written) -> Vec<String> 
     events.wait(EventMask::CONNECTION_REAUTHENTICATED, 2, SOON).await;
     assert!(events.count(EventMask::TOKEN_REFRESH_FAILED) >= 1);
     written.client(&client, &events);
-    let issued = issued.lock().clone();
-    issued
+    issued.lock().clone()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

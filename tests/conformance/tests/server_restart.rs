@@ -14,7 +14,7 @@ const DOWN: usize = 200;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn queued_commands_survive_and_written_ones_are_told_of() {
     let emulator = emulator(HOUR).await;
-    let options = options(&emulator).with_command_timeout(Duration::from_secs(60));
+    let options = options(&emulator).with_command_timeout(Duration::from_mins(1));
     let client = Client::connect_as(&options, client_secret(&emulator)).await.unwrap();
     let events = Events::of(&client);
     let load = Load::start(&client, 100);

@@ -64,15 +64,15 @@ async fn one_by_one(client: Client, tally: Arc<Tally>, worker: usize) {
 /// A batch outstanding at all times, through the interface that bindings use.
 async fn batch_by_batch(client: Client, tally: Arc<Tally>, worker: usize) {
     let counter = format!("batch:{worker}");
-    let (mut batch, mut counted, mut round) = (Batch::new(), 0u64, 0u64);
+    let (mut batch, mut increments, mut round) = (Batch::new(), 0u64, 0u64);
     while tally.goes_on() {
         round += 1;
         let mut wanted = Vec::new();
         for place in 0..BATCH {
             if place % 2 == 0 {
-                counted += 1;
+                increments += 1;
                 batch.push(&["INCR", &counter]).unwrap();
-                wanted.push(format!(":{counted}\r\n"));
+                wanted.push(format!(":{increments}\r\n"));
             } else {
                 let unique = format!("{worker}/{round}/{place}");
                 batch.push(&["ECHO", &unique]).unwrap();

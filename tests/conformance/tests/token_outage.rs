@@ -14,7 +14,7 @@ const QUEUED: usize = 300;
 
 fn patient(emulator: &Emulator) -> keyless::Options {
     options(emulator)
-        .with_command_timeout(Duration::from_secs(60))
+        .with_command_timeout(Duration::from_mins(1))
         .with_token_request_timeout(Duration::from_millis(300))
         .with_refresh_retry_max(Duration::from_millis(500))
 }
