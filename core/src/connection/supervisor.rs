@@ -199,11 +199,20 @@ impl Supervisor {
                             old.drain();
                             old.end_guest();
                         }
+                        // What the old one has taken is answered before the fresh one takes anything: commands
+                        // that were sent one after the other are executed in that order. Who has not been
+                        // answered by then was told that the time is up.
+                        let rest = tokio::time::timeout(node.settings.command_timeout, &mut run).await;
+                        if rest.is_ok() && *node.wish.borrow() == Wish::Stop {
+                            return End::Finished;
+                        }
                         let mut watch = self.adopt(fresh);
                         self.node.counters.connections.fetch_add(1, Ordering::Relaxed);
                         replacement_wanted = watch.replacement_wanted();
                         let old = std::mem::replace(&mut run, Box::pin(async move { watch.run().await }));
-                        tokio::spawn(old);
+                        if rest.is_err() {
+                            tokio::spawn(old);
+                        }
                         tracing::info!(endpoint = %label, "connection replaced before its token's end");
                     }
                     Err(error) => {
