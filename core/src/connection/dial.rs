@@ -62,7 +62,14 @@ pub(crate) async fn dial(settings: &Settings, target: &Target, progress: &Progre
     let (host, port) =
         settings.tunnel.as_ref().map_or((target.host.as_str(), target.port), |(host, port)| (host, *port));
     let addresses = resolve(host, port, target.hint.as_deref()).await?;
-    let mut stream = connect(&addresses).await?;
+    let mut stream = connect(&addresses).await.map_err(|why| match &settings.tunnel {
+        None => connect_failed(&why),
+        Some(_) => Error::new(
+            ErrorCode::ConnectFailed,
+            format!("No TCP connection to the proxy {host}:{port} could be made: {why}."),
+            "Check the option tunnel and that the proxy is running.",
+        ),
+    })?;
     if settings.tunnel.is_some() {
         open_tunnel(&mut stream, &target.host, target.port).await?;
     }
@@ -111,8 +118,8 @@ fn alternate(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
         .collect()
 }
 
-/// A connection to the first address that answers.
-async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream> {
+/// A connection to the first address that answers, or why the last one did not.
+async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, String> {
     let mut attempts = JoinSet::new();
     let mut waiting = addresses.iter().copied();
     let mut last = None;
@@ -141,7 +148,7 @@ async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream> {
             else => break,
         }
     }
-    Err(connect_failed(&last.unwrap_or_else(|| "no address".into())))
+    Err(last.unwrap_or_else(|| "no address".into()))
 }
 
 /// Asks an HTTP proxy for a way through (RFC 9110, CONNECT).
