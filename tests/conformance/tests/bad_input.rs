@@ -87,7 +87,7 @@ async fn files_that_cannot_be_used_are_named() {
     untouched(&emulator);
 }
 
-/// Commands that would break a connection that many share, and what the error calls them.
+/// Commands that would break a connection that many share.
 const UNSHAREABLE: &[&[&str]] = &[
     &["MULTI"],
     &["EXEC"],
