@@ -1,5 +1,7 @@
 //! What the behaviour tests share: an emulator, options that point at it, and a record of events.
 
+#![allow(clippy::missing_panics_doc, reason = "a helper panics where a test has failed")]
+
 use keyless::credential::{Credential, CredentialOptions};
 use keyless::event::{Event, EventMask};
 use keyless::{Client, Error, ErrorCode, Identity, Options};

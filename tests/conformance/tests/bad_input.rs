@@ -6,6 +6,7 @@ use keyless::redis::{Cmd, cmd};
 use keyless::{Batch, Client, Error, ErrorCode, Identity, Options, Pipeline};
 use keyless_conformance::{check, client_secret, credential_options, emulator, options, refusal, untouched};
 use keyless_emulator::Emulator;
+use std::fmt::Write;
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -124,7 +125,7 @@ async fn commands_seen(emulator: &Emulator, client: &Client) -> u64 {
 async fn on_every_way(client: &Client, args: &[&str]) -> [Error; 4] {
     let mut encoded = format!("*{}\r\n", args.len());
     for arg in args {
-        encoded += &format!("${}\r\n{arg}\r\n", arg.len());
+        let _ = write!(encoded, "${}\r\n{arg}\r\n", arg.len());
     }
     let mut batch = Batch::new();
     let mut pipeline = Pipeline::new();

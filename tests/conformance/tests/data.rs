@@ -12,14 +12,14 @@ const RECORD: usize = 16 << 10;
 
 async fn connected() -> (Emulator, Client) {
     let emulator = emulator(HOUR).await;
-    let options = options(&emulator).with_command_timeout(Duration::from_secs(60));
+    let options = options(&emulator).with_command_timeout(Duration::from_mins(1));
     let client = Client::connect_as(&options, client_secret(&emulator)).await.unwrap();
     (emulator, client)
 }
 
 /// Bytes that tell their place.
 fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|at| (at % 251) as u8).collect()
+    (0..=250).cycle().take(length).collect()
 }
 
 /// Sizes up to 64 KiB: small ones, strides, and every one near a multiple of a TLS record.
