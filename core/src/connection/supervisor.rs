@@ -1,7 +1,7 @@
 //! The life of an endpoint's connection: dial, sign in, keep signed in, watch, notice the end, dial
 //! again, for ever. Runs as one task on the I/O thread.
 
-use super::dial::dial;
+use super::dial::{Progress, dial};
 use super::handshake::{Login, handshake, login};
 use super::link::Link;
 use super::monitor::{End, Monitor};
@@ -256,12 +256,13 @@ async fn establish(node: &Node, target: &Target) -> Result<Fresh> {
             Ok(found) => found,
             Err(error) => return Err(refused.unwrap_or(error)),
         };
-        let attempt = sign_in(node, target, login.as_ref());
+        let progress = Progress::default();
+        let attempt = sign_in(node, target, login.as_ref(), &progress);
         let left = limit.saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
         let error = match tokio::time::timeout(left, attempt).await {
             Ok(Ok(link)) => return Ok(Fresh { link, label: Arc::clone(&target.label), token }),
             Ok(Err(error)) => error,
-            Err(_) => return Err(refused.unwrap_or_else(|| too_slow(limit))),
+            Err(_) => return Err(refused.unwrap_or_else(|| progress.too_slow(limit))),
         };
         match (&node.settings.sign_in, token) {
             (SignIn::Token(source), Some(token))
@@ -275,8 +276,14 @@ async fn establish(node: &Node, target: &Target) -> Result<Fresh> {
     }
 }
 
-async fn sign_in(node: &Node, target: &Target, login: Option<&Login>) -> Result<Arc<Link>> {
-    let transport = dial(&node.settings, target).await?;
+async fn sign_in(
+    node: &Node,
+    target: &Target,
+    login: Option<&Login>,
+    progress: &Progress,
+) -> Result<Arc<Link>> {
+    let transport = dial(&node.settings, target, progress).await?;
+    progress.signs_in();
     let link =
         Link::new(transport, Arc::clone(&node.outbox), node.settings.max_reply_bytes).map_err(|error| {
             Error::new(
@@ -292,12 +299,4 @@ async fn sign_in(node: &Node, target: &Target, login: Option<&Login>) -> Result<
             Err(error)
         }
     }
-}
-
-fn too_slow(limit: Duration) -> Error {
-    Error::new(
-        ErrorCode::ConnectFailed,
-        format!("The connection was not ready within {} ms.", limit.as_millis()),
-        "Check host, port and firewall: a firewall that drops packets looks like this; raise connect_timeout on slow paths.",
-    )
 }

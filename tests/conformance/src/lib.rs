@@ -9,7 +9,7 @@ pub mod raw;
 use keyless::credential::{Credential, CredentialOptions};
 use keyless::event::{Event, EventMask};
 use keyless::token::TokenSource;
-use keyless::{Client, Options};
+use keyless::{Client, Error, ErrorCode, Identity, Options};
 use keyless_emulator::{Emulator, EmulatorOptions};
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
@@ -68,6 +68,41 @@ pub async fn eventually(what: &str, limit: Duration, mut holds: impl FnMut() -> 
 /// A source of tokens for the emulator's service principal, as a client with these options would make it.
 pub fn token_source(emulator: &Emulator, options: &Options) -> TokenSource {
     TokenSource::new(client_secret(emulator), options.token_source_options()).expect("a token source")
+}
+
+/// Why a first connection is not made, when the client is told to give up after one attempt.
+///
+/// # Panics
+/// When it is made after all.
+pub async fn refusal(options: &Options, identity: impl Into<Identity>) -> Error {
+    let options = options.clone().with_abort_on_connect_fail(true).with_connect_retry(1);
+    Client::connect_as(&options, identity).await.expect_err("a refusal")
+}
+
+/// Checks that an error has its code, names what it is about and says what to do; prints it.
+///
+/// # Panics
+/// When it does not.
+pub fn check(error: &Error, code: ErrorCode, message: &[&str], advice: &[&str]) {
+    println!("{code}: {error}");
+    assert_eq!(error.code(), code, "{error:?}");
+    for part in message {
+        assert!(error.message().contains(part), "no {part:?} in the message: {error:?}");
+    }
+    for part in advice {
+        assert!(error.advice().contains(part), "no {part:?} in the advice: {error:?}");
+    }
+    assert!(!error.advice().is_empty(), "no advice: {error:?}");
+}
+
+/// Checks that nobody has asked the emulator for anything yet.
+///
+/// # Panics
+/// When somebody has.
+pub fn untouched(emulator: &Emulator) {
+    let stats = emulator.stats();
+    let asked = stats.connections.opened + stats.connections.turned_away;
+    assert_eq!((asked, stats.tokens.requests.len()), (0, 0), "{stats:?}");
 }
 
 /// Every event of a client or a token source, in order.
