@@ -9,7 +9,9 @@ use keyless_conformance::{Events, SOON, client_secret, emulator, options};
 use keyless_emulator::{Emulator, TokenFault};
 use std::time::{Duration, Instant};
 
-const LIFETIME: Duration = Duration::from_secs(3);
+/// A connection is given up a twentieth of this before its token ends: long enough for what is in flight to be
+/// answered on a machine that stalls.
+const LIFETIME: Duration = Duration::from_secs(5);
 const QUEUED: usize = 300;
 
 fn patient(emulator: &Emulator) -> keyless::Options {
@@ -55,13 +57,14 @@ async fn survives(fault: TokenFault, limit: Duration) {
         command.await.unwrap().expect("nothing that was queued is lost");
     }
     load.progress(100).await;
-    let commands = flawless(&load.stop().await);
+    let (journals, stats) = (load.stop().await, emulator.stats());
+    assert_eq!(stats.connections.closed_at_expiry, 0, "{:#?}", events.all());
+    let commands = flawless(&journals);
 
     let numbers: Vec<u32> = failed.iter().map(|(number, _)| *number).collect();
     assert_eq!(numbers, (1..).take(numbers.len()).collect::<Vec<u32>>(), "attempts are counted");
     assert!(numbers.len() >= 3, "attempts go on: {numbers:?}");
     let gap = failed.windows(2).map(|pair| pair[1].1.duration_since(pair[0].1).unwrap_or_default()).max();
-    let stats = emulator.stats();
     println!(
         "{fault:?}: {} failed attempts at most {:.1} s apart, first command {:.0} ms after the return, {commands} commands",
         numbers.len(),
@@ -70,7 +73,6 @@ async fn survives(fault: TokenFault, limit: Duration) {
     );
     assert!(first < limit, "healed only after {first:?}");
     assert_eq!(stats.auth.expired_tokens_offered, 0);
-    assert_eq!(stats.connections.closed_at_expiry, 0);
     assert_eq!(events.count(EventMask::CONNECTION_LOST), 1);
     events.wait(EventMask::CONNECTION_RESTORED, 1, SOON).await;
     assert_eq!(events.count(EventMask::CONNECTION_RESTORED), 1);
