@@ -70,7 +70,8 @@ async fn a_secret_becomes_right() {
 async fn the_token_endpoint_comes_back() {
     let emulator = emulator(HOUR).await;
     emulator.faults().token(TokenFault::Refuse, None);
-    let client = Client::connect_as(&impatient(options(&emulator)), client_secret(&emulator)).await.unwrap();
+    let options = impatient(options(&emulator)).with_connect_timeout(Duration::from_secs(5));
+    let client = Client::connect_as(&options, client_secret(&emulator)).await.unwrap();
     let events = Events::of(&client);
     let host = emulator.authority();
     check(&client.last_error().unwrap(), ErrorCode::TokenEndpointUnavailable, &[&host], &["firewall"]);

@@ -39,6 +39,8 @@ pub(crate) async fn serve(
     let acceptor = tls.map(TlsAcceptor::from);
     let each = open.clone();
     tokio::spawn(async move {
+        // The port may have been closed before this task first ran.
+        listener = listener.filter(|_| *open.borrow());
         while open.wait_for(|open| *open).await.is_ok() {
             let current = match listener.take() {
                 Some(listener) => listener,

@@ -2,11 +2,12 @@
 
 use super::{HOUR, PATIENCE};
 use keyless::credential::{Credential, ManagedIdentityId, TokenRequest};
+use keyless::event::EventMask;
 use keyless::options::Options;
 use keyless::redis::cmd;
 use keyless::token::{TokenSource, TokenSourceOptions, UserName};
 use keyless::{Client, Error, ErrorCode, Identity};
-use keyless_conformance::{check, client_secret, credential_options, emulator, options, refusal};
+use keyless_conformance::{Events, check, client_secret, credential_options, emulator, options, refusal};
 use keyless_emulator::{Emulator, TokenFault};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -44,7 +45,6 @@ async fn t_1_1_every_kind_of_identity_signs_in() {
 #[tokio::test]
 async fn t_1_2_faults_of_the_identity_provider_surface_as_one_typed_error() {
     let emulator = emulator(HOUR).await;
-    let quick = TokenSourceOptions::new().request_timeout(Duration::from_millis(300));
     for (fault, code, says) in [
         (TokenFault::Status { status: 500 }, ErrorCode::TokenEndpointUnavailable, "answered 500"),
         (TokenFault::TooManyRequests { retry_after: 7 }, ErrorCode::TokenEndpointUnavailable, "answered 429"),
@@ -56,8 +56,16 @@ async fn t_1_2_faults_of_the_identity_provider_surface_as_one_typed_error() {
         (TokenFault::Refuse, ErrorCode::TokenEndpointUnavailable, "could not be reached"),
     ] {
         emulator.faults().token(fault.clone(), None);
-        let source = TokenSource::new(client_secret(&emulator), quick.clone()).unwrap();
-        let error = source.get(Duration::from_millis(900)).await.unwrap_err();
+        let limit = if fault == TokenFault::Hang { Duration::from_millis(300) } else { PATIENCE };
+        let options = TokenSourceOptions::new().request_timeout(limit);
+        let source = TokenSource::new(client_secret(&emulator), options).unwrap();
+        let events = Events::default();
+        events.listen(|handler| {
+            source.on_event(EventMask::TOKEN_REFRESH_FAILED, handler);
+        });
+        let _following = source.subscribe().unwrap();
+        events.wait(EventMask::TOKEN_REFRESH_FAILED, 1, PATIENCE).await;
+        let error = source.get(Duration::from_millis(1)).await.unwrap_err();
         check(&error, code, &[says], &[]);
         if let TokenFault::TooManyRequests { retry_after } = fault {
             assert_eq!(error.retry_after(), Some(Duration::from_secs(retry_after)));

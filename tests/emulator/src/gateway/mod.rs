@@ -33,7 +33,8 @@ impl Gateway {
 
     async fn listen(self: Arc<Self>, listener: TcpListener, address: SocketAddr) {
         let mut admission = self.shared.faults.admission.subscribe();
-        let mut listener = Some(listener);
+        // The port may have been closed before this task first ran.
+        let mut listener = Some(listener).filter(|_| *admission.borrow() != Admission::Closed);
         while admission.wait_for(|admission| *admission != Admission::Closed).await.is_ok() {
             let current = match listener.take() {
                 Some(listener) => listener,
