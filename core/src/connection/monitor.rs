@@ -96,6 +96,7 @@ impl Monitor {
             End::Finished => super::node::closed(),
         };
         self.link.end(&error.at(Arc::clone(&self.label)));
+        self.node.subscriptions.lost(self.link.id());
         end
     }
 
