@@ -11,6 +11,9 @@ pub mod credential;
 pub mod endpoint;
 pub mod error;
 pub mod event;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod options;
 pub mod pubsub;
 mod runtime;

@@ -127,10 +127,11 @@ fn outcome(replies: Vec<Result<Bytes>>, count: usize) -> Result<Vec<Result<Value
                 Some((index, cause)) => Error::new(
                     ErrorCode::TransactionAborted,
                     format!(
-                        "The transaction was not executed: command {index} was refused: {}.",
+                        "The transaction was not executed: its command {index} of {count} was refused: {}.",
                         cause.message()
                     ),
-                    cause.advice().to_owned(),
+                    // Redis has no word for most mistakes in a command but `ERR`.
+                    if cause.advice().is_empty() { error.advice() } else { cause.advice() }.to_owned(),
                 ),
                 None => error,
             })

@@ -7,6 +7,7 @@ use super::{socket, tls};
 use crate::error::{Error, ErrorCode, Result};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -19,12 +20,56 @@ const TCP_KEEP_ALIVE: Duration = Duration::from_mins(1);
 /// The longest answer a proxy may give to CONNECT.
 const MAX_PROXY_ANSWER: usize = 8 << 10;
 
+/// How far a connection has come, for the error when its time is up.
+#[derive(Debug, Default)]
+pub(crate) struct Progress(AtomicU8);
+
+impl Progress {
+    const TLS: u8 = 1;
+    const SIGN_IN: u8 = 2;
+
+    /// The transport stands; what follows is said on it.
+    pub(crate) fn signs_in(&self) {
+        self.0.store(Self::SIGN_IN, Ordering::Relaxed);
+    }
+
+    /// The error of a connection that was not ready in time: what it was waiting for.
+    pub(crate) fn too_slow(&self, limit: Duration) -> Error {
+        let limit = limit.as_millis();
+        match self.0.load(Ordering::Relaxed) {
+            Self::TLS => Error::new(
+                ErrorCode::TlsFailed,
+                format!("The other side left the TLS handshake unanswered until {limit} ms were over."),
+                "Check the port: 10000 on Azure Managed Redis, 6380 on Azure Cache for Redis; a server without TLS is silent like this and needs ssl=false.",
+            )
+            .retryable(true),
+            Self::SIGN_IN => Error::new(
+                ErrorCode::HandshakeFailed,
+                format!("The server left the sign-in unanswered until {limit} ms were over."),
+                "The server hangs or is overloaded, or this is not a Redis port; raise connect_timeout on slow paths.",
+            ),
+            _ => Error::new(
+                ErrorCode::ConnectFailed,
+                format!("The connection was not ready within {limit} ms."),
+                "Check host, port and firewall: a firewall that drops packets looks like this; raise connect_timeout on slow paths.",
+            ),
+        }
+    }
+}
+
 /// A transport whose TLS handshake is done. The caller sets the time limit.
-pub(crate) async fn dial(settings: &Settings, target: &Target) -> Result<Transport> {
+pub(crate) async fn dial(settings: &Settings, target: &Target, progress: &Progress) -> Result<Transport> {
     let (host, port) =
         settings.tunnel.as_ref().map_or((target.host.as_str(), target.port), |(host, port)| (host, *port));
     let addresses = resolve(host, port, target.hint.as_deref()).await?;
-    let mut stream = connect(&addresses).await?;
+    let mut stream = connect(&addresses).await.map_err(|why| match &settings.tunnel {
+        None => connect_failed(&why),
+        Some(_) => Error::new(
+            ErrorCode::ConnectFailed,
+            format!("No TCP connection to the proxy {host}:{port} could be made: {why}."),
+            "Check the option tunnel and that the proxy is running.",
+        ),
+    })?;
     if settings.tunnel.is_some() {
         open_tunnel(&mut stream, &target.host, target.port).await?;
     }
@@ -34,7 +79,10 @@ pub(crate) async fn dial(settings: &Settings, target: &Target) -> Result<Transpo
     socket::prepare(&stream, keep_alive, settings.command_timeout * 2).map_err(failed)?;
     match &target.tls {
         None => Ok(Transport::plain(stream)),
-        Some(wanted) => shake_hands(stream, &target.host, wanted).await,
+        Some(wanted) => {
+            progress.0.store(Progress::TLS, Ordering::Relaxed);
+            shake_hands(stream, &target.host, wanted).await
+        }
     }
 }
 
@@ -70,8 +118,8 @@ fn alternate(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
         .collect()
 }
 
-/// A connection to the first address that answers.
-async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream> {
+/// A connection to the first address that answers, or why the last one did not.
+async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, String> {
     let mut attempts = JoinSet::new();
     let mut waiting = addresses.iter().copied();
     let mut last = None;
@@ -100,7 +148,7 @@ async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream> {
             else => break,
         }
     }
-    Err(connect_failed(&last.unwrap_or_else(|| "no address".into())))
+    Err(last.unwrap_or_else(|| "no address".into()))
 }
 
 /// Asks an HTTP proxy for a way through (RFC 9110, CONNECT).

@@ -9,7 +9,7 @@ use super::settings::{Settings, SignIn};
 use super::subscriptions::{Subscriptions, needs_resp3};
 use crate::error::{Error, ErrorCode, Result};
 use crate::secret::Secret;
-use crate::token::Token;
+use crate::token::{Claims, Token};
 use bytes::Bytes;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -27,6 +27,11 @@ impl Login {
     /// The login of a token.
     pub(crate) fn of(token: &Token) -> Self {
         Self { user: Some(Arc::clone(&token.user)), password: token.secret.clone() }
+    }
+
+    /// What the token is for, when that is not Redis; the server does not say so.
+    fn foreign_audience(&self) -> Option<String> {
+        Claims::decode(self.password.expose()).ok()?.foreign_audience().map(str::to_owned)
     }
 
     /// Adds `AUTH user password`.
@@ -183,6 +188,13 @@ fn auth_refused(error: &Error, login: Option<&Login>) -> Error {
             ErrorCode::AuthRefused,
             format!("The cache refused the access key ({said})."),
             "Check the key; access keys may be disabled on this cache: then sign in with Microsoft Entra ID.",
+        ),
+        Some(Some(user)) if let Some(audience) = login.and_then(Login::foreign_audience) => Error::new(
+            ErrorCode::AuthRefused,
+            format!(
+                "The cache refused the sign-in of {user} ({said}); the token's audience is \"{audience}\"."
+            ),
+            "Ask for the scope https://redis.azure.com/.default (option scope) unless this cloud has another one; if the audience is right, add this object id under Authentication on the cache's Resource menu.",
         ),
         Some(Some(user)) => Error::new(
             ErrorCode::AuthRefused,

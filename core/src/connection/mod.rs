@@ -4,7 +4,7 @@ mod batch;
 mod command;
 pub(crate) mod decode;
 mod dial;
-mod frame;
+pub(crate) mod frame;
 mod guest;
 mod guests;
 mod handshake;

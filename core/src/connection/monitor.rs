@@ -96,7 +96,6 @@ impl Monitor {
             End::Finished => super::node::closed(),
         };
         self.link.end(&error.at(Arc::clone(&self.label)));
-        self.node.subscriptions.lost(self.link.id());
         end
     }
 

@@ -23,12 +23,12 @@ impl<T: PartialEq + Clone> Overlap<T> {
     }
 
     /// The old connection brought a message, which is passed on as ever.
-    pub(crate) fn from_old(&mut self, message: &T) {
+    pub(crate) fn note(&mut self, message: &T) {
         self.delivered.push_back(message.clone());
     }
 
     /// The new connection brought a message, which waits.
-    pub(crate) fn from_new(&mut self, message: T) {
+    pub(crate) fn hold(&mut self, message: T) {
         self.held.push(message);
     }
 
@@ -63,16 +63,9 @@ impl<T: PartialEq> Echo<T> {
     ///
     /// Where the new connection begins after some of the expected messages, those are passed over.
     pub(crate) fn repeats(&mut self, message: &T) -> bool {
-        match self.expected.iter().position(|expected| expected == message) {
-            Some(index) => {
-                self.expected.drain(..=index);
-                true
-            }
-            None => {
-                self.expected.clear();
-                false
-            }
-        }
+        let place = self.expected.iter().position(|expected| expected == message);
+        self.expected.drain(..place.map_or(self.expected.len(), |place| place + 1));
+        place.is_some()
     }
 
     /// Whether nothing more can repeat.
@@ -97,12 +90,12 @@ mod tests {
             let mut overlap = Overlap::new();
             let mut seen = Vec::new();
             for message in 0..old_at {
-                overlap.from_old(&message);
+                overlap.note(&message);
                 seen.push(message);
             }
             let new_at = new_at.max(subscribed);
             for message in subscribed..new_at {
-                overlap.from_new(message);
+                overlap.hold(message);
             }
             let (fresh, mut echo) = overlap.switch();
             seen.extend(fresh);
@@ -120,10 +113,10 @@ mod tests {
         fn equal_messages_are_never_lost(old in 0usize..10, new in 0usize..10, later in 0usize..10) {
             let mut overlap = Overlap::new();
             for _ in 0..old {
-                overlap.from_old(&'x');
+                overlap.note(&'x');
             }
             for _ in 0..new {
-                overlap.from_new('x');
+                overlap.hold('x');
             }
             let (fresh, mut echo) = overlap.switch();
             let after = (0..later).filter(|_| !echo.repeats(&'x')).count();

@@ -151,12 +151,16 @@ impl Subscriptions {
         wakers.into_iter().for_each(Waker::wake);
     }
 
+    /// There will be no successor after all.
+    pub(crate) fn abandon(&self) {
+        self.state.lock().next = None;
+    }
+
     /// The connection is gone: what it had confirmed must be confirmed anew.
-    pub(crate) fn lost(&self, link: LinkId) {
+    pub(crate) fn lost(&self) {
         let mut state = self.state.lock();
-        if state.current == link {
-            state.names.values_mut().for_each(|entry| entry.confirmed = false);
-        }
+        state.next = None;
+        state.names.values_mut().for_each(|entry| entry.confirmed = false);
     }
 
     /// A push from a connection.
@@ -180,7 +184,7 @@ impl Subscriptions {
                 if let Some((next, overlap)) = &mut state.next
                     && *next == link
                 {
-                    overlap.from_new(message);
+                    overlap.hold(message);
                     return;
                 }
                 if link != state.current {
@@ -196,7 +200,7 @@ impl Subscriptions {
                     }
                 }
                 if let Some((_, overlap)) = &mut state.next {
-                    overlap.from_old(&message);
+                    overlap.note(&message);
                 }
                 state.pass_on(&message, wakers);
             }
@@ -218,9 +222,11 @@ impl State {
         let mut wakers = Vec::new();
         self.echo = None;
         if let Some(outage) = outage {
-            for entry in self.names.values() {
-                for queue in &entry.queues {
+            let mut told: Vec<&Arc<Queue>> = Vec::new();
+            for queue in self.names.values().flat_map(|entry| &entry.queues) {
+                if !told.iter().any(|other| Arc::ptr_eq(other, queue)) {
                     wakers.extend(queue.gap(outage));
+                    told.push(queue);
                 }
             }
         }

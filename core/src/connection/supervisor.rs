@@ -1,7 +1,7 @@
 //! The life of an endpoint's connection: dial, sign in, keep signed in, watch, notice the end, dial
 //! again, for ever. Runs as one task on the I/O thread.
 
-use super::dial::dial;
+use super::dial::{Progress, dial};
 use super::handshake::{Login, handshake, login, restore};
 use super::link::Link;
 use super::monitor::{End, Monitor};
@@ -156,6 +156,7 @@ impl Supervisor {
     fn lost(&mut self, error: &Error) {
         let node = &self.node;
         node.set_active(None);
+        node.subscriptions.lost();
         let endpoint: Arc<str> =
             error.endpoint().map_or_else(|| Arc::clone(node.settings.label()), Into::into);
         let error = error.clone().at(Arc::clone(&endpoint));
@@ -204,14 +205,24 @@ impl Supervisor {
                             old.drain();
                             old.end_guest();
                         }
+                        // What the old one has taken is answered before the fresh one takes anything: commands
+                        // that were sent one after the other are executed in that order. Who has not been
+                        // answered by then was told that the time is up.
+                        let rest = tokio::time::timeout(node.settings.command_timeout, &mut run).await;
+                        if rest.is_ok() && *node.wish.borrow() == Wish::Stop {
+                            return End::Finished;
+                        }
                         let mut watch = self.adopt(fresh, None);
                         self.node.counters.connections.fetch_add(1, Ordering::Relaxed);
                         replacement_wanted = watch.replacement_wanted();
                         let old = std::mem::replace(&mut run, Box::pin(async move { watch.run().await }));
-                        tokio::spawn(old);
+                        if rest.is_err() {
+                            tokio::spawn(old);
+                        }
                         tracing::info!(endpoint = %label, "connection replaced before its token's end");
                     }
                     Err(error) => {
+                        node.subscriptions.abandon();
                         tracing::warn!(endpoint = %label, %error, "no replacement for the connection yet");
                         let pause = node.settings.backoff_min;
                         tokio::select! {
@@ -253,12 +264,13 @@ async fn establish(node: &Node, target: &Target) -> Result<Fresh> {
             Ok(found) => found,
             Err(error) => return Err(refused.unwrap_or(error)),
         };
-        let attempt = sign_in(node, target, login.as_ref());
+        let progress = Progress::default();
+        let attempt = sign_in(node, target, login.as_ref(), &progress);
         let left = limit.saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
         let error = match tokio::time::timeout(left, attempt).await {
             Ok(Ok(link)) => return Ok(Fresh { link, label: Arc::clone(&target.label), token }),
             Ok(Err(error)) => error,
-            Err(_) => return Err(refused.unwrap_or_else(|| too_slow(limit))),
+            Err(_) => return Err(refused.unwrap_or_else(|| progress.too_slow(limit))),
         };
         match (&node.settings.sign_in, token) {
             (SignIn::Token(source), Some(token))
@@ -272,8 +284,14 @@ async fn establish(node: &Node, target: &Target) -> Result<Fresh> {
     }
 }
 
-async fn sign_in(node: &Node, target: &Target, login: Option<&Login>) -> Result<Arc<Link>> {
-    let transport = dial(&node.settings, target).await?;
+async fn sign_in(
+    node: &Node,
+    target: &Target,
+    login: Option<&Login>,
+    progress: &Progress,
+) -> Result<Arc<Link>> {
+    let transport = dial(&node.settings, target, progress).await?;
+    progress.signs_in();
     let link = Link::new(
         transport,
         Arc::clone(&node.outbox),
@@ -299,12 +317,4 @@ async fn sign_in(node: &Node, target: &Target, login: Option<&Login>) -> Result<
             Err(error)
         }
     }
-}
-
-fn too_slow(limit: Duration) -> Error {
-    Error::new(
-        ErrorCode::ConnectFailed,
-        format!("The connection was not ready within {} ms.", limit.as_millis()),
-        "Check host, port and firewall: a firewall that drops packets looks like this; raise connect_timeout on slow paths.",
-    )
 }

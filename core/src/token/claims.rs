@@ -7,6 +7,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use std::time::{Duration, SystemTime};
 
+/// The audience of Redis in the public cloud: the resource's URL and its application id.
+const REDIS: [&str; 2] = ["https://redis.azure.com", "acca5fbb-b7e4-4009-81f1-37e38fd66d78"];
+
 /// The claims of a Microsoft Entra ID access token that matter here.
 ///
 /// Source: "Access token claims reference" of the Microsoft identity platform.
@@ -71,12 +74,16 @@ impl Claims {
         })
     }
 
+    /// The audience, when it is none of Redis in any form it is written in.
+    pub(crate) fn foreign_audience(&self) -> Option<&str> {
+        self.aud.as_deref().filter(|audience| !REDIS.contains(&audience.trim_end_matches('/')))
+    }
+
     /// A sentence of warning when the token is for another audience than `scope` asks for.
     ///
     /// Only a warning: the audience may be written as the resource's URL or its application id, and the cache
     /// decides.
     pub fn audience_warning(&self, scope: &str) -> Option<String> {
-        const REDIS: [&str; 2] = ["https://redis.azure.com", "acca5fbb-b7e4-4009-81f1-37e38fd66d78"];
         let plain = |text: &str| text.trim_end_matches('/').to_ascii_lowercase();
         let audience = plain(self.aud.as_deref()?);
         let resource = plain(scope.strip_suffix("/.default").unwrap_or(scope));
@@ -124,6 +131,9 @@ mod tests {
         let warning = claims.audience_warning("https://redis.azure.com/.default").unwrap();
         assert!(warning.contains("graph.microsoft.com"), "{warning}");
         assert_eq!(Claims::default().audience_warning("https://redis.azure.com/.default"), None);
+        assert_eq!(claims.foreign_audience(), Some("https://graph.microsoft.com"));
+        let redis = Claims { aud: Some("https://redis.azure.com/".into()), ..Claims::default() };
+        assert_eq!((redis.foreign_audience(), Claims::default().foreign_audience()), (None, None));
     }
 
     #[test]

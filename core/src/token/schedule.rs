@@ -58,8 +58,8 @@ impl Schedule {
     /// How long after its receipt a token that lives for `lifetime` is due for replacement.
     ///
     /// The ratio of the lifetime, less the jitter; never later than the margin before expiry when the token
-    /// lives for two margins or more (Entra's shortest configurable lifetime is 10 minutes); always before the
-    /// token counts as about to expire. The jitter takes at most half of what the ratio gives, so that a small
+    /// lives for two margins or more (Entra's shortest configurable lifetime is 10 minutes); always so long
+    /// before the token counts as about to expire that connections can still sign in again. The jitter takes at most half of what the ratio gives, so that a small
     /// ratio is not eaten up.
     pub(crate) fn refresh_after(&self, lifetime: Duration, random: f64) -> Duration {
         let share = lifetime.mul_f64(self.refresh_ratio.clamp(0.0, 1.0));
@@ -68,7 +68,8 @@ impl Schedule {
         if lifetime >= self.refresh_margin * 2 {
             due = due.min(lifetime.saturating_sub(self.refresh_margin));
         }
-        due.max(REFRESH_FLOOR.min(lifetime / 2)).min(usable_for(lifetime))
+        let usable = usable_for(lifetime);
+        due.max(REFRESH_FLOOR.min(lifetime / 2)).min(usable.saturating_sub(lifetime.saturating_sub(usable)))
     }
 
     /// How long to wait when a refresh brought back the token already held, `remaining` before its expiry.

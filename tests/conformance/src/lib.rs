@@ -1,8 +1,15 @@
 //! What the behaviour tests share: an emulator, options that point at it, and a record of events.
 
+#![allow(clippy::missing_panics_doc, reason = "a helper of tests panics where a test would")]
+
+pub mod collector;
+pub mod load;
+pub mod raw;
+
 use keyless::credential::{Credential, CredentialOptions};
 use keyless::event::{Event, EventMask};
-use keyless::{Client, Options};
+use keyless::token::TokenSource;
+use keyless::{Client, Error, ErrorCode, Identity, Options};
 use keyless_emulator::{Emulator, EmulatorOptions};
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
@@ -46,6 +53,58 @@ pub fn client_secret(emulator: &Emulator) -> Credential {
     .expect("a credential")
 }
 
+/// Long enough for anything that must happen, on the slowest machine.
+pub const SOON: Duration = Duration::from_secs(30);
+
+/// Tries a condition that nobody announces until it holds.
+pub async fn eventually(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
+    let until = Instant::now() + limit;
+    while !holds() {
+        assert!(Instant::now() < until, "not within {limit:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A source of tokens for the emulator's service principal, as a client with these options would make it.
+pub fn token_source(emulator: &Emulator, options: &Options) -> TokenSource {
+    TokenSource::new(client_secret(emulator), options.token_source_options()).expect("a token source")
+}
+
+/// Why a first connection is not made, when the client is told to give up after one attempt.
+///
+/// # Panics
+/// When it is made after all.
+pub async fn refusal(options: &Options, identity: impl Into<Identity>) -> Error {
+    let options = options.clone().with_abort_on_connect_fail(true).with_connect_retry(1);
+    Client::connect_as(&options, identity).await.expect_err("a refusal")
+}
+
+/// Checks that an error has its code, names what it is about and says what to do; prints it.
+///
+/// # Panics
+/// When it does not.
+pub fn check(error: &Error, code: ErrorCode, message: &[&str], advice: &[&str]) {
+    println!("{code}: {error}");
+    assert_eq!(error.code(), code, "{error:?}");
+    for part in message {
+        assert!(error.message().contains(part), "no {part:?} in the message: {error:?}");
+    }
+    for part in advice {
+        assert!(error.advice().contains(part), "no {part:?} in the advice: {error:?}");
+    }
+    assert!(!error.advice().is_empty(), "no advice: {error:?}");
+}
+
+/// Checks that nobody has asked the emulator for anything yet.
+///
+/// # Panics
+/// When somebody has.
+pub fn untouched(emulator: &Emulator) {
+    let stats = emulator.stats();
+    let asked = stats.connections.opened + stats.connections.turned_away;
+    assert_eq!((asked, stats.tokens.requests.len()), (0, 0), "{stats:?}");
+}
+
 /// Every event of a client or a token source, in order.
 #[derive(Clone, Default)]
 pub struct Events(Arc<(Mutex<Vec<Event>>, Condvar)>);
@@ -56,6 +115,15 @@ impl Events {
         let events = Self::default();
         events.listen(|handler| {
             client.on_event(EventMask::ALL, handler);
+        });
+        events
+    }
+
+    /// Records the events of a source of tokens, the first token's included.
+    pub fn of_source(source: &TokenSource) -> Self {
+        let events = Self::default();
+        events.listen(|handler| {
+            source.on_event(EventMask::ALL, handler);
         });
         events
     }
@@ -80,9 +148,6 @@ impl Events {
     }
 
     /// Waits on the calling thread until there are `count` events of these kinds.
-    ///
-    /// # Panics
-    /// When there are fewer after `limit`.
     pub fn wait_blocking(&self, mask: EventMask, count: usize, limit: Duration) {
         let until = Instant::now() + limit;
         let mut events = self.0.0.lock();

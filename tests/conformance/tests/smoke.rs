@@ -7,7 +7,7 @@ use std::time::Duration;
 
 #[tokio::test]
 async fn a_value_written_is_read() {
-    let emulator = emulator(Duration::from_secs(3600)).await;
+    let emulator = emulator(Duration::from_hours(1)).await;
     let client = Client::connect_as(&options(&emulator), client_secret(&emulator)).await.unwrap();
     let () = client.execute(cmd("SET").arg("key").arg("value")).await.unwrap();
     let value: String = client.execute(cmd("GET").arg("key")).await.unwrap();
