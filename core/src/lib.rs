@@ -15,6 +15,7 @@ pub mod event;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod options;
+pub mod pubsub;
 mod runtime;
 mod secret;
 pub mod token;
@@ -25,5 +26,6 @@ pub use connection::{Batch, CompletionSink, MAX_ARGUMENT_BYTES, Replies};
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorCode, Result};
 pub use options::Options;
+pub use pubsub::{Delivery, Message, Subscriber, SubscriberOptions};
 pub use redis;
 pub use secret::Secret;

@@ -15,8 +15,10 @@ use crate::connection::supervisor::supervise;
 use crate::connection::{Batch, CompletionSink};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::{EventHandler, EventHub, EventMask, HandlerId};
+use crate::pubsub::{Kind, Queue};
 use crate::runtime;
 use crate::token::TokenSource;
+use bytes::Bytes;
 use redis::{Cmd, FromRedisValue, Value};
 use std::cell::RefCell;
 use std::fmt;
@@ -201,6 +203,17 @@ impl Client {
             reauthentication_failures: count(&node.counters.reauthentication_failures),
             events_dropped: self.0.events.dropped(),
         }
+    }
+
+    /// Subscribes a queue, on the thread that has the timers; see [`crate::Subscriber::subscribe`].
+    pub(crate) async fn subscribe(&self, kind: Kind, names: Vec<Bytes>, queue: &Arc<Queue>) -> Result<()> {
+        let work = Arc::clone(&self.0.node).subscribe(kind, names, Arc::clone(queue));
+        runtime::io(0)?.spawn(work).await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Ends a queue's subscriptions.
+    pub(crate) fn unsubscribe(&self, kind: Kind, names: Option<&[Bytes]>, queue: &Arc<Queue>) {
+        self.0.node.unsubscribe(kind, names, queue);
     }
 
     /// Takes no more commands, finishes those that were handed over, and closes the connection.

@@ -6,6 +6,7 @@ use super::decode::decode;
 use super::link::Link;
 use super::one_reply::OneReply;
 use super::settings::{Settings, SignIn};
+use super::subscriptions::{Subscriptions, needs_resp3};
 use crate::error::{Error, ErrorCode, Result};
 use crate::secret::Secret;
 use crate::token::{Claims, Token};
@@ -53,7 +54,11 @@ pub(crate) async fn handshake(link: &Link, settings: &Settings, login: Option<&L
             Err(error) if is_unknown_hello(&error) => {
                 tracing::info!("the server does not speak RESP3: going on in RESP2");
             }
-            other => return other,
+            Ok(()) => {
+                link.set_resp3();
+                return Ok(());
+            }
+            refused => return refused,
         }
     }
     first_flight(link, settings, login, false).await
@@ -113,6 +118,11 @@ async fn ask(link: &Link, batch: Batch, wait: Duration) -> Result<Vec<Result<Byt
     let count = batch.len();
     let replies = Arc::new(OneReply::default());
     link.submit_own(batch, replies.clone(), Instant::now() + wait);
+    driven(link, &replies, count).await
+}
+
+/// Drives the link until so many replies are there.
+async fn driven(link: &Link, replies: &OneReply, count: usize) -> Result<Vec<Result<Bytes>>> {
     poll_fn(|cx| {
         if let Poll::Ready(error) = link.poll(cx) {
             return Poll::Ready(Err(error));
@@ -120,6 +130,25 @@ async fn ask(link: &Link, batch: Batch, wait: Duration) -> Result<Vec<Result<Byt
         replies.poll(cx, count).map(Ok)
     })
     .await
+}
+
+/// Subscribes a fresh link to everything that is wanted, before it takes any command.
+///
+/// A refusal is told to those who listen and keeps nobody else from the connection.
+pub(crate) async fn restore(link: &Link, subscriptions: &Subscriptions, wait: Duration) -> Result<()> {
+    for change in subscriptions.all() {
+        if !link.is_resp3() {
+            subscriptions.refuse(change.kind, &change.names, &needs_resp3());
+            continue;
+        }
+        let answer = Arc::new(OneReply::default());
+        link.submit_announced(change.batch, answer.clone(), Instant::now() + wait);
+        let first = driven(link, &answer, 1).await?.into_iter().next();
+        if let Some(Err(error)) = first.map(|frame| frame.and_then(|frame| decode(&frame))) {
+            subscriptions.refuse(change.kind, &change.names, &error);
+        }
+    }
+    Ok(())
 }
 
 fn is_unknown_hello(error: &Error) -> bool {

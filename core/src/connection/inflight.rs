@@ -72,13 +72,23 @@ impl Inflight {
     ) -> bool {
         while !ends.is_empty() {
             let Some(flight) = self.flights.front_mut() else { return false };
-            let run = &flight.block.runs[flight.run];
             let run_end = flight.block.run_end(flight.run);
+            let run = &mut flight.block.runs[flight.run];
             let count = ends.len().min(run_end - flight.next);
             if flight.block.ends[flight.next + count - 1] > flight.sent {
                 return false;
             }
             let (now, later) = ends.split_at(count);
+            if run.announced && block[start] == b'-' {
+                // The refusal of a subscription: the reply to the PING behind it is still to come.
+                run.announced = false;
+                if let Some(sink) = &run.sink {
+                    wake_later(wakers, sink.complete(run.first_tag, Replies { block, start, ends: now }));
+                }
+                start = now[0];
+                ends = later;
+                continue;
+            }
             if let Some(sink) = &run.sink {
                 let tag = run.first_tag + (flight.next - run.first) as u64;
                 wake_later(wakers, sink.complete(tag, Replies { block, start, ends: now }));

@@ -8,6 +8,7 @@ use super::frame::Scanner;
 use super::guests::Guests;
 use super::inflight::Inflight;
 use super::outbox::{Block, Failure, Outbox, Run};
+use super::subscriptions::{LinkId, Subscriptions};
 use super::transport::{Received, Transport};
 use crate::error::{Error, ErrorCode, Result};
 use bytes::BytesMut;
@@ -23,11 +24,17 @@ use tokio::net::TcpStream;
 /// How much the buffer for replies grows by; replies that fit are slices of one allocation.
 const REPLY_BYTES: usize = 64 << 10;
 
+/// Numbers the connections of the process.
+static NEXT_LINK: AtomicU64 = AtomicU64::new(1);
+
 /// How many reads are done before others on the same thread get their turn.
 const MOST_TURNS: usize = 3;
 
 /// A connection that is signed in, or about to be.
 pub(crate) struct Link {
+    id: LinkId,
+    resp3: AtomicBool,
+    subscriptions: Arc<Subscriptions>,
     pub(super) io: Mutex<Io>,
     /// The socket as the host's runtime sees it: only its readiness is used. None while a guest drives, so
     /// that the host is not woken for nothing.
@@ -84,6 +91,7 @@ impl Link {
     pub(crate) fn new(
         transport: Transport,
         outbox: Arc<Mutex<Outbox>>,
+        subscriptions: Arc<Subscriptions>,
         max_reply_bytes: usize,
     ) -> io::Result<Self> {
         let reactor = Mutex::new(Some(TcpStream::from_std(transport.socket().try_clone()?)?));
@@ -100,6 +108,9 @@ impl Link {
             blocked: false,
         };
         Ok(Self {
+            id: NEXT_LINK.fetch_add(1, Ordering::Relaxed),
+            resp3: AtomicBool::new(false),
+            subscriptions,
             io: Mutex::new(io),
             reactor,
             outbox,
@@ -130,8 +141,41 @@ impl Link {
     /// Queues requests of keyless itself before everything in the outbox. The next `poll` writes them;
     /// their bytes are wiped once they are answered.
     pub(crate) fn submit_own(&self, batch: Batch, sink: Arc<dyn CompletionSink>, deadline: Instant) {
-        let run = Run { sink: Some(sink), first_tag: 0, first: 0, deadline, atomic: false };
+        self.push_own(batch, sink, deadline, false);
+    }
+
+    /// Queues a subscription, which pushes confirm; its one reply is that to the `PING` behind it, after an
+    /// error if the server refuses it.
+    pub(crate) fn submit_announced(&self, batch: Batch, sink: Arc<dyn CompletionSink>, deadline: Instant) {
+        self.push_own(batch, sink, deadline, true);
+    }
+
+    fn push_own(&self, batch: Batch, sink: Arc<dyn CompletionSink>, deadline: Instant, announced: bool) {
+        let run = Run { sink: Some(sink), first_tag: 0, first: 0, deadline, atomic: false, announced };
         self.io.lock().own.push(Block { bytes: batch.bytes, ends: batch.ends, runs: vec![run] });
+    }
+
+    /// Makes whoever drives the link come round.
+    pub(crate) fn wake_driver(&self) {
+        let sleeper = self.outbox.lock().wake();
+        if let Some(sleeper) = sleeper {
+            sleeper.wake();
+        }
+    }
+
+    /// Which connection of its client this is.
+    pub(crate) fn id(&self) -> LinkId {
+        self.id
+    }
+
+    /// Whether the server speaks RESP3 on it.
+    pub(crate) fn is_resp3(&self) -> bool {
+        self.resp3.load(Ordering::Acquire)
+    }
+
+    /// The server speaks RESP3 on it.
+    pub(crate) fn set_resp3(&self) {
+        self.resp3.store(true, Ordering::Release);
     }
 
     /// Ends the time of close watching, unless somebody waits. From then on nobody but the I/O thread writes.
@@ -394,8 +438,7 @@ impl Link {
                     return Err(out_of_step());
                 }
                 (from, begin) = (before, push_end);
-                // Subscriptions are not offered yet; what a server pushes unasked is dropped.
-                tracing::trace!(bytes = push_end - push_start, "push");
+                self.subscriptions.push(self.id, &block.slice(push_start..push_end), wakers);
             }
             if !inflight.deliver(&block, begin, &ends[from..], wakers, emptied) {
                 return Err(out_of_step());

@@ -2,13 +2,19 @@
 //! connections come and go is `supervisor`'s.
 
 use super::batch::{Batch, CompletionSink};
+use super::decode::decode;
 use super::guest;
 use super::link::Link;
+use super::one_reply::OneReply;
 use super::outbox::{Failure, Outbox};
 use super::settings::Settings;
+use super::subscriptions::{Change, Subscriptions, needs_resp3};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::EventHub;
+use crate::pubsub::{Kind, Queue};
+use bytes::Bytes;
 use parking_lot::Mutex;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -54,6 +60,7 @@ pub(crate) struct Node {
     pub(crate) outbox: Arc<Mutex<Outbox>>,
     /// The connection that takes from the outbox.
     active: Mutex<Option<Arc<Link>>>,
+    pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) events: EventHub,
     pub(crate) counters: Counters,
     pub(super) state: watch::Sender<State>,
@@ -65,6 +72,7 @@ impl Node {
         Self {
             outbox: Arc::new(Mutex::new(Outbox::new(settings.limits))),
             active: Mutex::new(None),
+            subscriptions: Arc::new(Subscriptions::new()),
             settings,
             events,
             counters: Counters::default(),
@@ -103,6 +111,73 @@ impl Node {
             }
         }
         Ok(())
+    }
+
+    /// Subscribes and waits until the server has confirmed it.
+    ///
+    /// # Errors
+    /// The server's refusal, or [`ErrorCode::Timeout`] after `command_timeout`: the subscription stays wanted.
+    pub(crate) async fn subscribe(
+        self: Arc<Self>,
+        kind: Kind,
+        names: Vec<Bytes>,
+        queue: Arc<Queue>,
+    ) -> Result<()> {
+        if let State::Closed(error) = self.state() {
+            return Err(error);
+        }
+        if self.active().is_some_and(|link| !link.is_resp3()) {
+            return Err(needs_resp3());
+        }
+        let changes = self.subscriptions.add(kind, &names, &queue);
+        self.tell(changes);
+        let limit = self.settings.command_timeout;
+        match tokio::time::timeout(limit, self.subscriptions.confirmed(kind, &names)).await {
+            Ok(Ok(())) => match self.state() {
+                State::Closed(error) => Err(error),
+                _ => Ok(()),
+            },
+            Ok(Err(error)) => {
+                self.unsubscribe(kind, Some(&names), &queue);
+                Err(error)
+            }
+            Err(_) => Err(Error::new(
+                ErrorCode::Timeout,
+                format!("The subscription was not confirmed within {} ms.", limit.as_millis()),
+                "It is made as soon as there is a connection; see last_error.",
+            )),
+        }
+    }
+
+    /// Ends subscriptions; does not wait.
+    pub(crate) fn unsubscribe(&self, kind: Kind, names: Option<&[Bytes]>, queue: &Arc<Queue>) {
+        let changes = self.subscriptions.remove(kind, names, queue);
+        self.tell(changes);
+    }
+
+    /// Tells the server of changed subscriptions. Without a connection the next one is told everything.
+    fn tell(&self, changes: Vec<Change>) {
+        let Some(link) = self.active().filter(|_| !changes.is_empty()) else { return };
+        let Ok(runtime) = crate::runtime::io(0) else { return };
+        for change in changes {
+            let answer = Arc::new(OneReply::default());
+            link.submit_announced(
+                change.batch,
+                answer.clone(),
+                Instant::now() + self.settings.command_timeout,
+            );
+            let subscriptions = Arc::clone(&self.subscriptions);
+            runtime.spawn(async move {
+                let first = poll_fn(|cx| answer.poll(cx, 1)).await.into_iter().next();
+                // Only the server's own refusal is final: after a loss the next connection is told everything.
+                if let Some(Ok(frame)) = first
+                    && let Err(error) = decode(&frame)
+                {
+                    subscriptions.refuse(change.kind, &change.names, &error);
+                }
+            });
+        }
+        link.wake_driver();
     }
 
     /// The connection that takes from the outbox, if there is one.

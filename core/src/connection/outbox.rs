@@ -26,6 +26,8 @@ pub(crate) struct Run {
     pub(crate) deadline: Instant,
     /// A transaction: all of it or nothing.
     pub(crate) atomic: bool,
+    /// The request is answered by pushes or by one error reply, and then by the reply to the `PING` behind it.
+    pub(crate) announced: bool,
 }
 
 /// Encoded requests, back to back, with one mark per request.
@@ -71,6 +73,7 @@ impl Block {
             first: self.ends.len(),
             deadline: run.deadline,
             atomic: run.atomic,
+            announced: run.announced,
         });
         self.ends.extend(from.ends[range.clone()].iter().map(|end| base + end - start));
         self.bytes.extend_from_slice(&from.bytes[start..from.ends[range.end - 1]]);
@@ -85,7 +88,14 @@ impl Block {
         deadline: Instant,
     ) {
         let first = self.ends.len();
-        self.runs.push(Run { sink: Some(sink), first_tag, first, deadline, atomic: batch.atomic });
+        self.runs.push(Run {
+            sink: Some(sink),
+            first_tag,
+            first,
+            deadline,
+            atomic: batch.atomic,
+            announced: false,
+        });
         if self.bytes.is_empty() && batch.bytes.len() >= OWN_BLOCK_BYTES {
             std::mem::swap(&mut self.bytes, &mut batch.bytes);
             std::mem::swap(&mut self.ends, &mut batch.ends);

@@ -2,7 +2,7 @@
 //! again, for ever. Runs as one task on the I/O thread.
 
 use super::dial::{Progress, dial};
-use super::handshake::{Login, handshake, login};
+use super::handshake::{Login, handshake, login, restore};
 use super::link::Link;
 use super::monitor::{End, Monitor};
 use super::node::{Node, State, Wish, closed, not_connected};
@@ -26,6 +26,7 @@ pub(crate) async fn supervise(node: Arc<Node>) {
     node.outbox.lock().refuse(Some(reason.clone()));
     node.set_active(None);
     node.fail_waiting(&reason);
+    node.subscriptions.close(&reason);
     node.state.send_replace(State::Closed(reason));
 }
 
@@ -55,8 +56,8 @@ impl Supervisor {
         loop {
             match self.connect().await {
                 Ok(fresh) => {
-                    self.connected(&fresh.label);
-                    match self.hold(fresh).await {
+                    let outage = self.connected(&fresh.label);
+                    match self.hold(fresh, outage).await {
                         End::Lost(error) => self.lost(&error),
                         End::Finished => return closed(),
                     }
@@ -127,7 +128,8 @@ impl Supervisor {
         })
     }
 
-    fn connected(&mut self, label: &Arc<str>) {
+    /// Says how long there was no connection, if there was one before.
+    fn connected(&mut self, label: &Arc<str>) -> Option<Duration> {
         let node = &self.node;
         node.counters.connections.fetch_add(1, Ordering::Relaxed);
         node.outbox.lock().refuse(match *node.wish.borrow() {
@@ -135,22 +137,26 @@ impl Supervisor {
             _ => Some(closed()),
         });
         node.state.send_replace(State::Ready);
-        if let Some(since) = self.outage.take() {
+        let outage = self.outage.take().map(|since| since.elapsed());
+        if let Some(outage) = outage {
             node.counters.reconnects.fetch_add(1, Ordering::Relaxed);
             node.events.emit(Event::ConnectionRestored {
                 time: SystemTime::now(),
                 endpoint: Arc::clone(label),
-                outage: since.elapsed(),
+                outage,
                 attempts: self.dials,
             });
         }
+        let gap = outage.filter(|_| self.ever);
         self.ever = true;
         self.dials = 0;
+        gap
     }
 
     fn lost(&mut self, error: &Error) {
         let node = &self.node;
         node.set_active(None);
+        node.subscriptions.lost();
         let endpoint: Arc<str> =
             error.endpoint().map_or_else(|| Arc::clone(node.settings.label()), Into::into);
         let error = error.clone().at(Arc::clone(&endpoint));
@@ -171,9 +177,9 @@ impl Supervisor {
     }
 
     /// Uses a connection until it ends, replacing it by a fresh one where its end is known in advance.
-    async fn hold(&self, fresh: Fresh) -> End {
+    async fn hold(&self, fresh: Fresh, outage: Option<Duration>) -> End {
         let label = Arc::clone(&fresh.label);
-        let mut watch = self.adopt(fresh);
+        let mut watch = self.adopt(fresh, outage);
         let mut replacement_wanted = watch.replacement_wanted();
         let mut run: Run = Box::pin(async move { watch.run().await });
         loop {
@@ -206,7 +212,7 @@ impl Supervisor {
                         if rest.is_ok() && *node.wish.borrow() == Wish::Stop {
                             return End::Finished;
                         }
-                        let mut watch = self.adopt(fresh);
+                        let mut watch = self.adopt(fresh, None);
                         self.node.counters.connections.fetch_add(1, Ordering::Relaxed);
                         replacement_wanted = watch.replacement_wanted();
                         let old = std::mem::replace(&mut run, Box::pin(async move { watch.run().await }));
@@ -216,6 +222,7 @@ impl Supervisor {
                         tracing::info!(endpoint = %label, "connection replaced before its token's end");
                     }
                     Err(error) => {
+                        node.subscriptions.abandon();
                         tracing::warn!(endpoint = %label, %error, "no replacement for the connection yet");
                         let pause = node.settings.backoff_min;
                         tokio::select! {
@@ -230,7 +237,8 @@ impl Supervisor {
     }
 
     /// Makes a connection the active one.
-    fn adopt(&self, fresh: Fresh) -> Monitor {
+    fn adopt(&self, fresh: Fresh, outage: Option<Duration>) -> Monitor {
+        self.node.subscriptions.switch(fresh.link.id(), outage);
         self.node.set_active(Some(Arc::clone(&fresh.link)));
         fresh.link.open();
         Monitor::new(Arc::clone(&self.node), fresh.link, fresh.label, fresh.token)
@@ -284,15 +292,25 @@ async fn sign_in(
 ) -> Result<Arc<Link>> {
     let transport = dial(&node.settings, target, progress).await?;
     progress.signs_in();
-    let link =
-        Link::new(transport, Arc::clone(&node.outbox), node.settings.max_reply_bytes).map_err(|error| {
-            Error::new(
-                ErrorCode::Internal,
-                format!("The socket cannot be watched: {error}."),
-                "Check the limit on open files.",
-            )
-        })?;
-    match handshake(&link, &node.settings, login).await {
+    let link = Link::new(
+        transport,
+        Arc::clone(&node.outbox),
+        Arc::clone(&node.subscriptions),
+        node.settings.max_reply_bytes,
+    )
+    .map_err(|error| {
+        Error::new(
+            ErrorCode::Internal,
+            format!("The socket cannot be watched: {error}."),
+            "Check the limit on open files.",
+        )
+    })?;
+    let ready = async {
+        handshake(&link, &node.settings, login).await?;
+        node.subscriptions.prepare(link.id());
+        restore(&link, &node.subscriptions, node.settings.connect_timeout).await
+    };
+    match ready.await {
         Ok(()) => Ok(Arc::new(link)),
         Err(error) => {
             link.end(&error);

@@ -1,0 +1,332 @@
+//! Who listens to what: every subscription of a client, the queues its messages go to, and how far the
+//! server has confirmed it. Outlives connections. Knows nothing of sockets.
+
+use super::batch::Batch;
+use super::overlap::{Echo, Overlap};
+use crate::error::{Error, ErrorCode, Result};
+use crate::pubsub::{Kind, Message, Queue};
+use bytes::Bytes;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How many names go into one command.
+const NAMES_PER_COMMAND: usize = 500;
+
+/// Says which connection a push came from.
+pub(crate) type LinkId = u64;
+
+/// The subscriptions of one client.
+pub(crate) struct Subscriptions {
+    state: Mutex<State>,
+    /// Counts confirmations and refusals, for those who wait for theirs.
+    changes: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct State {
+    names: HashMap<(Kind, Bytes), Entry>,
+    /// The connection whose messages count.
+    current: LinkId,
+    /// The connection that will take its place, while both are subscribed.
+    next: Option<(LinkId, Overlap<Message>)>,
+    /// What the current connection repeats of what its predecessor delivered.
+    echo: Option<Echo<Message>>,
+}
+
+struct Entry {
+    queues: Vec<Arc<Queue>>,
+    confirmed: bool,
+    refused: Option<Error>,
+}
+
+/// A change that the server must be told of.
+pub(crate) struct Change {
+    pub(crate) batch: Batch,
+    pub(crate) kind: Kind,
+    pub(crate) names: Vec<Bytes>,
+}
+
+impl Subscriptions {
+    pub(crate) fn new() -> Self {
+        Self { state: Mutex::default(), changes: watch::Sender::new(0) }
+    }
+
+    /// Adds a listener and says what must be sent for it: one command per `NAMES_PER_COMMAND` new names.
+    pub(crate) fn add(&self, kind: Kind, names: &[Bytes], queue: &Arc<Queue>) -> Vec<Change> {
+        let mut state = self.state.lock();
+        let mut new = Vec::new();
+        for name in names {
+            let entry = state.names.entry((kind, name.clone())).or_insert_with(|| {
+                new.push(name.clone());
+                Entry { queues: Vec::new(), confirmed: false, refused: None }
+            });
+            if entry.refused.take().is_some() {
+                new.push(name.clone());
+            }
+            if !entry.queues.iter().any(|other| Arc::ptr_eq(other, queue)) {
+                entry.queues.push(Arc::clone(queue));
+            }
+        }
+        changes(kind.subscribe(), kind, &new)
+    }
+
+    /// Removes a listener (from all names of the kind when `names` is `None`) and says what must be sent.
+    pub(crate) fn remove(&self, kind: Kind, names: Option<&[Bytes]>, queue: &Arc<Queue>) -> Vec<Change> {
+        let mut state = self.state.lock();
+        let mut unused = Vec::new();
+        state.names.retain(|(of, name), entry| {
+            if *of == kind && names.is_none_or(|names| names.contains(name)) {
+                entry.queues.retain(|other| !Arc::ptr_eq(other, queue));
+                if entry.queues.is_empty() {
+                    unused.push(name.clone());
+                    return false;
+                }
+            }
+            true
+        });
+        changes(kind.unsubscribe(), kind, &unused)
+    }
+
+    /// Everything that a fresh connection must be told before it is used.
+    pub(crate) fn all(&self) -> Vec<Change> {
+        let state = self.state.lock();
+        let of = |kind: Kind| {
+            let mut names: Vec<Bytes> =
+                state.names.keys().filter(|(of, _)| *of == kind).map(|(_, name)| name.clone()).collect();
+            names.sort_unstable();
+            changes(kind.subscribe(), kind, &names)
+        };
+        Kind::ALL.into_iter().flat_map(of).collect()
+    }
+
+    /// The server refused these names: their listeners are told, and nobody waits for them any more.
+    pub(crate) fn refuse(&self, kind: Kind, names: &[Bytes], error: &Error) {
+        let mut state = self.state.lock();
+        for name in names {
+            if let Some(entry) = state.names.get_mut(&(kind, name.clone())) {
+                entry.refused = Some(error.clone());
+            }
+        }
+        drop(state);
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Waits until the server has confirmed all names.
+    ///
+    /// # Errors
+    /// Its refusal of any of them.
+    pub(crate) async fn confirmed(&self, kind: Kind, names: &[Bytes]) -> Result<()> {
+        let mut changes = self.changes.subscribe();
+        loop {
+            changes.borrow_and_update();
+            {
+                let state = self.state.lock();
+                let entries = || names.iter().filter_map(|name| state.names.get(&(kind, name.clone())));
+                if let Some(error) = entries().find_map(|entry| entry.refused.clone()) {
+                    return Err(error);
+                }
+                if entries().all(|entry| entry.confirmed) {
+                    return Ok(());
+                }
+            }
+            if changes.changed().await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The connection that is about to take the place of the current one begins to subscribe. Its messages
+    /// wait until [`Subscriptions::switch`].
+    pub(crate) fn prepare(&self, link: LinkId) {
+        self.state.lock().next = Some((link, Overlap::new()));
+    }
+
+    /// From now on this connection's messages count. After a gap (`outage`) every listener is told of it.
+    pub(crate) fn switch(&self, link: LinkId, outage: Option<Duration>) {
+        let wakers = self.state.lock().switch(link, outage);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// There will be no successor after all.
+    pub(crate) fn abandon(&self) {
+        self.state.lock().next = None;
+    }
+
+    /// The connection is gone: what it had confirmed must be confirmed anew.
+    pub(crate) fn lost(&self) {
+        let mut state = self.state.lock();
+        state.next = None;
+        state.names.values_mut().for_each(|entry| entry.confirmed = false);
+    }
+
+    /// A push from a connection.
+    pub(crate) fn push(&self, link: LinkId, frame: &Bytes, wakers: &mut Vec<Waker>) {
+        let Some(push) = Push::read(frame) else {
+            tracing::debug!(bytes = frame.len(), "a push that is no message");
+            return;
+        };
+        match push {
+            Push::Confirmed(kind, name) => {
+                if let Some(entry) = self.state.lock().names.get_mut(&(kind, name)) {
+                    entry.confirmed = true;
+                    entry.refused = None;
+                }
+                self.changes.send_modify(|count| *count += 1);
+            }
+            Push::Removed => {}
+            Push::Message(message) => {
+                let mut state = self.state.lock();
+                let state = &mut *state;
+                if let Some((next, overlap)) = &mut state.next
+                    && *next == link
+                {
+                    overlap.hold(message);
+                    return;
+                }
+                if link != state.current {
+                    return;
+                }
+                if let Some(echo) = &mut state.echo {
+                    let repeats = echo.repeats(&message);
+                    if echo.is_over() {
+                        state.echo = None;
+                    }
+                    if repeats {
+                        return;
+                    }
+                }
+                if let Some((_, overlap)) = &mut state.next {
+                    overlap.note(&message);
+                }
+                state.pass_on(&message, wakers);
+            }
+        }
+    }
+
+    /// Ends every queue: the client is closed.
+    pub(crate) fn close(&self, error: &Error) {
+        let entries: Vec<_> = self.state.lock().names.drain().map(|(_, entry)| entry).collect();
+        for queue in entries.iter().flat_map(|entry| &entry.queues) {
+            queue.close(error.clone());
+        }
+        self.changes.send_modify(|count| *count += 1);
+    }
+}
+
+impl State {
+    fn switch(&mut self, link: LinkId, outage: Option<Duration>) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        self.echo = None;
+        if let Some(outage) = outage {
+            let mut told: Vec<&Arc<Queue>> = Vec::new();
+            for queue in self.names.values().flat_map(|entry| &entry.queues) {
+                if !told.iter().any(|other| Arc::ptr_eq(other, queue)) {
+                    wakers.extend(queue.gap(outage));
+                    told.push(queue);
+                }
+            }
+        }
+        let overlap = self.next.take().filter(|(next, _)| *next == link).map(|(_, overlap)| overlap);
+        self.current = link;
+        if let Some(overlap) = overlap {
+            let (fresh, echo) = overlap.switch();
+            for message in fresh {
+                self.pass_on(&message, &mut wakers);
+            }
+            // After a gap the old connection's messages are no echo of anything.
+            self.echo = outage.is_none().then_some(echo).filter(|echo| !echo.is_over());
+        }
+        wakers
+    }
+
+    fn pass_on(&self, message: &Message, wakers: &mut Vec<Waker>) {
+        let name = message.pattern.as_ref().unwrap_or(&message.channel);
+        if let Some(entry) = self.names.get(&(message.kind, name.clone())) {
+            for queue in &entry.queues {
+                wakers.extend(queue.put(message.clone()));
+            }
+        }
+    }
+}
+
+fn changes(command: &str, kind: Kind, names: &[Bytes]) -> Vec<Change> {
+    names
+        .chunks(NAMES_PER_COMMAND)
+        .map(|names| {
+            let mut batch = Batch::new();
+            let args: Vec<&[u8]> =
+                std::iter::once(command.as_bytes()).chain(names.iter().map(AsRef::as_ref)).collect();
+            // A subscription is answered by pushes, or by one error. The PING behind it always has a reply, so
+            // that requests and replies stay in step; see `Run::announced`.
+            batch.push_own(&args);
+            batch.push_own(&["PING"]);
+            batch.ends.remove(0);
+            Change { batch, kind, names: names.to_vec() }
+        })
+        .collect()
+}
+
+/// The error of a subscription where the connection speaks RESP2.
+pub(crate) fn needs_resp3() -> Error {
+    Error::new(
+        ErrorCode::InvalidCommand,
+        "Subscriptions need RESP3, and this connection speaks RESP2.",
+        "Set protocol=resp3; it is the default, and Azure Managed Redis speaks it.",
+    )
+}
+
+enum Push {
+    Confirmed(Kind, Bytes),
+    Removed,
+    Message(Message),
+}
+
+impl Push {
+    fn read(frame: &Bytes) -> Option<Self> {
+        let mut parts = parts(frame)?.into_iter();
+        let what = parts.next()?;
+        Some(match &what[..] {
+            b"message" => Self::message(Kind::Channel, None, parts.next()?, parts.next()?),
+            b"smessage" => Self::message(Kind::Shard, None, parts.next()?, parts.next()?),
+            b"pmessage" => {
+                let pattern = parts.next()?;
+                Self::message(Kind::Pattern, Some(pattern), parts.next()?, parts.next()?)
+            }
+            b"subscribe" => Self::Confirmed(Kind::Channel, parts.next()?),
+            b"psubscribe" => Self::Confirmed(Kind::Pattern, parts.next()?),
+            b"ssubscribe" => Self::Confirmed(Kind::Shard, parts.next()?),
+            b"unsubscribe" | b"punsubscribe" | b"sunsubscribe" => Self::Removed,
+            _ => return None,
+        })
+    }
+
+    fn message(kind: Kind, pattern: Option<Bytes>, channel: Bytes, payload: Bytes) -> Self {
+        Self::Message(Message { kind, pattern, channel, payload })
+    }
+}
+
+/// The strings of a flat push, sharing its memory; `None` for any other push.
+fn parts(frame: &Bytes) -> Option<Vec<Bytes>> {
+    let mut at = memchr::memchr(b'\n', frame)? + 1;
+    let mut parts = Vec::with_capacity(4);
+    while at < frame.len() {
+        let line = at + memchr::memchr(b'\n', &frame[at..])? + 1;
+        match frame[at] {
+            b'$' => {
+                let length: usize = std::str::from_utf8(&frame[at + 1..line - 2]).ok()?.parse().ok()?;
+                parts.push(frame.slice(line..line + length));
+                at = line + length + 2;
+            }
+            b':' | b'+' | b'_' => {
+                parts.push(frame.slice(at + 1..line - 2));
+                at = line;
+            }
+            _ => return None,
+        }
+    }
+    Some(parts)
+}
