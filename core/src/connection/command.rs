@@ -36,7 +36,10 @@ pub(crate) fn check<'a>(name: &[u8], mut args: impl Iterator<Item = &'a [u8]>) -
             "Use a script (EVAL) to check and set in one step.",
         ),
         b"subscribe" | b"unsubscribe" | b"psubscribe" | b"punsubscribe" | b"ssubscribe" | b"sunsubscribe" => {
-            ("its messages answer no request", "Subscriptions have their own call.")
+            (
+                "its messages answer no request",
+                "Use Client::subscriber: its subscriptions outlive tokens and connections.",
+            )
         }
         b"blpop" | b"brpop" | b"blmove" | b"blmpop" | b"brpoplpush" | b"bzpopmin" | b"bzpopmax"
         | b"bzmpop" | b"wait" | b"waitaof" => (
