@@ -87,7 +87,12 @@ impl Supervisor {
             {
                 return Err(error);
             }
-            self.lost(&error);
+            if self.ever || self.node.settings.first_dials.is_none() {
+                self.lost(&error);
+            } else {
+                // Whoever connects is still waiting for the outcome of all the attempts.
+                tracing::info!(%error, dials = self.dials, most = self.node.settings.first_dials, "no connection yet");
+            }
         }
     }
 

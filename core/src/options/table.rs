@@ -123,7 +123,7 @@ options! {
         ["tokenRequestTimeout"];
     /// Over how long the `AUTH` of live connections is spread after a refresh, in milliseconds. Default `auto`: a small part of the old token's remaining life, at most 10 s.
     copy<Option<Duration>> reauth_stagger / with_reauth_stagger: AutoMilliseconds = None, ["reauthStagger"];
-    /// The shortest wait before a refused `AUTH` of a live connection is tried again, in milliseconds; it doubles up to 10 s. Default 100 ms.
+    /// The shortest wait before a refused `AUTH` of a live connection is tried again, in milliseconds; it doubles up to 30 s, and ends before the connection's own token does. Default 100 ms.
     copy<Duration> reauth_retry_min / with_reauth_retry_min: Milliseconds<1> = ms(100), ["reauthRetryMin"];
 
     also

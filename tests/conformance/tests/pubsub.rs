@@ -42,12 +42,12 @@ const ROOMY: SubscriberOptions = SubscriberOptions { capacity: 10_000_000, overf
 #[tokio::test]
 async fn t_2_2_every_message_is_received_during_renewals() {
     let emulator = emulator(Duration::from_secs(2)).await;
-    let (publisher, listener) = (client(&emulator).await, client(&emulator).await);
+    let (sender, listener) = (client(&emulator).await, client(&emulator).await);
     let events = Events::of(&listener);
     let mut subscriber = listener.subscriber(ROOMY);
     subscriber.subscribe(&["news"]).await.unwrap();
     let published =
-        publish(&publisher, "news", 0, |_| events.count(EventMask::CONNECTION_REAUTHENTICATED) >= 10).await;
+        publish(&sender, "news", 0, |_| events.count(EventMask::CONNECTION_REAUTHENTICATED) >= 10).await;
     for expected in 0..published {
         assert_eq!(number(&mut subscriber).await, expected);
     }
@@ -59,7 +59,7 @@ async fn t_2_2_every_message_is_received_during_renewals() {
 #[tokio::test]
 async fn a_cut_is_told_as_a_gap_and_everything_is_subscribed_again() {
     let emulator = emulator(Duration::from_hours(1)).await;
-    let (publisher, listener) = (client(&emulator).await, client(&emulator).await);
+    let (sender, listener) = (client(&emulator).await, client(&emulator).await);
     let mut subscriber = listener.subscriber(SubscriberOptions::default());
     subscriber.subscribe(&["a", "b"]).await.unwrap();
     subscriber.psubscribe(&["p.*"]).await.unwrap();
@@ -67,10 +67,10 @@ async fn a_cut_is_told_as_a_gap_and_everything_is_subscribed_again() {
     for round in 0..5_u64 {
         for (index, channel) in ["a", "b", "p.x"].into_iter().enumerate() {
             let expected = round * 4 + index as u64;
-            let () = publisher.execute(cmd("PUBLISH").arg(channel).arg(expected)).await.unwrap();
+            let () = sender.execute(cmd("PUBLISH").arg(channel).arg(expected)).await.unwrap();
             assert_eq!(number(&mut subscriber).await, expected);
         }
-        let () = publisher.execute(cmd("SPUBLISH").arg("s").arg(round * 4 + 3)).await.unwrap();
+        let () = sender.execute(cmd("SPUBLISH").arg("s").arg(round * 4 + 3)).await.unwrap();
         assert_eq!(number(&mut subscriber).await, round * 4 + 3);
         emulator.faults().cut_connections(Cut::Reset);
         assert!(matches!(next(&mut subscriber).await.unwrap(), Delivery::Gap(_)));
@@ -81,7 +81,7 @@ async fn a_cut_is_told_as_a_gap_and_everything_is_subscribed_again() {
 #[tokio::test]
 async fn a_replaced_connection_loses_and_repeats_no_message() {
     let emulator = emulator(Duration::from_secs(4)).await;
-    let publisher =
+    let sender =
         Client::connect(&options(&emulator).with_password(emulator.access_key().unwrap())).await.unwrap();
     let listener = client(&emulator).await;
     let events = Events::of(&listener);
@@ -91,10 +91,10 @@ async fn a_replaced_connection_loses_and_repeats_no_message() {
     // that is refused no more once the replacement is due.
     emulator.faults().refuse_auth(None);
     let refused =
-        publish(&publisher, "news", 0, |_| events.count(EventMask::CONNECTION_REAUTHENTICATION_FAILED) >= 3)
+        publish(&sender, "news", 0, |_| events.count(EventMask::CONNECTION_REAUTHENTICATION_FAILED) >= 3)
             .await;
     emulator.faults().clear_auth();
-    let published = publish(&publisher, "news", refused, |number| {
+    let published = publish(&sender, "news", refused, |number| {
         events.count(EventMask::CONNECTION_REAUTHENTICATED) >= 3 && number > refused + 1000
     })
     .await;
