@@ -192,11 +192,14 @@ impl Client {
     /// Figures since the client was made.
     pub fn stats(&self) -> Stats {
         let node = &self.0.node;
+        // Each lock for itself: see the order of locks in ARCHITECTURE.md.
+        let queued = node.outbox.lock().len();
+        let in_flight = node.active().map_or(0, |link| link.progress().inflight);
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
             commands: count(&node.counters.submitted),
-            queued: node.outbox.lock().len(),
-            in_flight: node.active().map_or(0, |link| link.progress().inflight),
+            queued,
+            in_flight,
             connections: count(&node.counters.connections),
             reconnects: count(&node.counters.reconnects),
             reauthentications: count(&node.counters.reauthentications),

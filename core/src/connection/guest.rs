@@ -93,7 +93,8 @@ impl Link {
         if let Some(sleeper) = sleeper {
             sleeper.wake();
         }
-        if let Some(host) = self.host.lock().take() {
+        let host = self.host.lock().clone();
+        if let Some(host) = host {
             host.wake();
         }
     }

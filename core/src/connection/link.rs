@@ -47,7 +47,7 @@ pub(crate) struct Link {
     pub(super) guest_turns: AtomicU64,
     /// What the guest met and the host must deal with.
     pub(super) failure: Mutex<Option<Error>>,
-    /// Wakes the host while a guest drives.
+    /// Wakes the host, whoever drives.
     pub(super) host: Mutex<Option<Waker>>,
     /// Takes nothing from the outbox (any more): not signed in yet, or about to be replaced.
     closed_for_new: AtomicBool,
@@ -238,18 +238,20 @@ impl Link {
     ///
     /// Must be called on the I/O thread. While a guest drives, only keyless' own requests are written here.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Error> {
+        // Before anything is looked at: whoever ends a guest from now on wakes us.
+        match &mut *self.host.lock() {
+            Some(host) => host.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
         let mut reactor = self.reactor.lock();
         loop {
-            if let Some(error) = self.failure.lock().take() {
+            let failure = self.failure.lock().take();
+            if let Some(error) = failure {
                 return Poll::Ready(error);
             }
             if self.guest.load(Ordering::Acquire) {
                 *reactor = None;
-                *self.host.lock() = Some(cx.waker().clone());
-                // The guest may have ended before it could see whom to wake.
-                if self.guest.load(Ordering::Acquire) {
-                    return self.write_own();
-                }
+                return self.write_own();
             }
             let socket = match &mut *reactor {
                 Some(socket) => socket,
@@ -262,7 +264,7 @@ impl Link {
                 }
             };
             let driven = self.drive(socket, cx, false);
-            // A guest may have begun meanwhile: then it must know whom to wake at its end.
+            // A guest may have begun meanwhile: then nothing more is looked at here.
             if driven.is_ready() || !self.guest.load(Ordering::Acquire) {
                 return driven;
             }
@@ -280,8 +282,8 @@ impl Link {
         }
         let blocked = io.blocked;
         drop(io);
-        if blocked && let Some(guest) = self.outbox.lock().wake() {
-            guest.wake();
+        if blocked {
+            self.wake_driver();
         }
         Poll::Pending
     }

@@ -10,8 +10,11 @@ use std::time::{Duration, Instant, SystemTime};
 const RETRY_MAX: Duration = Duration::from_secs(30);
 /// The longest automatic stagger window.
 const STAGGER_MAX: Duration = Duration::from_secs(10);
-/// From this refusal of one token on a fresh token is asked for.
-const REFUSALS_BEFORE_FRESH_TOKEN: u32 = 2;
+/// From this refusal of one token on a fresh token is asked for: the cache may just not have heard of a
+/// change yet.
+const REFUSALS_BEFORE_FRESH_TOKEN: u32 = 3;
+/// From this refusal on a fresh connection is made when the end is near.
+const REFUSALS_BEFORE_REPLACEMENT: u32 = 2;
 
 /// What became of an `AUTH`.
 #[derive(Debug)]
@@ -135,7 +138,7 @@ impl Reauth {
     /// end is near.
     pub(crate) fn wants_replacement(&self, settings: &Settings, wall: SystemTime) -> bool {
         let failing =
-            self.wanted.as_ref().is_some_and(|wanted| wanted.failures >= REFUSALS_BEFORE_FRESH_TOKEN);
+            self.wanted.as_ref().is_some_and(|wanted| wanted.failures >= REFUSALS_BEFORE_REPLACEMENT);
         let lead = (settings.connect_timeout * 2).max(self.lifetime() / 10).min(self.lifetime() / 4);
         failing && self.usable(wall) <= lead
     }
@@ -231,7 +234,7 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
-        assert_eq!(rejected, [None, Some(2), Some(2)]);
+        assert_eq!(rejected, [None, None, Some(2)]);
         assert!(reauth.wants_replacement(&settings, wall + HOUR - Duration::from_secs(30)));
         assert!(!reauth.wants_replacement(&settings, wall));
     }
