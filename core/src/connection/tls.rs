@@ -42,6 +42,15 @@ pub(crate) fn server_name(host: &str) -> Result<ServerName<'static>> {
     })
 }
 
+/// The names in a certificate; rustls gives them as `DnsName("...")` and `IpAddress(...)`.
+fn names(presented: &[String]) -> String {
+    let bare = |name: &String| {
+        let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
+        inner.trim_matches('"').to_owned()
+    };
+    presented.iter().map(bare).collect::<Vec<_>>().join(", ")
+}
+
 /// What a failed handshake means and what to do about it.
 pub(crate) fn explain(error: &rustls::Error, host: &str, store: &str) -> Error {
     let (message, advice) = match error {
@@ -54,7 +63,7 @@ pub(crate) fn explain(error: &rustls::Error, host: &str, store: &str) -> Error {
         rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext { expected, presented }) => (
             format!(
                 "The server's certificate is for {}, not for {}.",
-                if presented.is_empty() { "no name".into() } else { presented.join(", ") },
+                if presented.is_empty() { "no name".into() } else { names(presented) },
                 expected.to_str()
             ),
             "Use the cache's public host name; set tls_host if you reach it under another one.".into(),

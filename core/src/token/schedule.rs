@@ -180,7 +180,7 @@ mod tests {
     fn the_margin_holds_for_lives_of_two_margins_or_more() {
         assert_eq!(schedule(1.0, 0.0).refresh_after(HOUR, 0.0), HOUR - REFRESH_MARGIN);
         let minute = Duration::from_mins(1);
-        assert_eq!(schedule(1.0, 0.0).refresh_after(minute, 0.0), minute.mul_f64(0.95));
+        assert_eq!(schedule(1.0, 0.0).refresh_after(minute, 0.0), minute.mul_f64(0.9));
         assert_eq!(schedule(0.75, 0.0).refresh_after(minute, 0.0), minute.mul_f64(0.75));
     }
 

@@ -5,6 +5,8 @@ use keyless::redis::{Value, cmd};
 use keyless::{Client, Pipeline};
 use keyless_conformance::{client_secret, emulator, options};
 use keyless_emulator::Emulator;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -135,4 +137,41 @@ async fn giving_up_a_wait_shifts_nobodys_reply() {
     let stats = client.stats();
     println!("10,000 commands, half of them given up, in {:?}: {stats:?}", begun.elapsed());
     assert_eq!((stats.in_flight, stats.queued, stats.connections), (0, 0, 1));
+}
+
+#[test]
+fn a_busy_connection_starves_no_other() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // Both clients live on the one I/O thread of this process.
+    let (_emulator, busy) = runtime.block_on(connected());
+    let (_other, calm) = runtime.block_on(connected());
+    let stop = AtomicBool::new(false);
+    let mut waits = thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let own = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                while !stop.load(Ordering::Relaxed) {
+                    let mut pipeline = Pipeline::new();
+                    for _ in 0..500 {
+                        pipeline.add(cmd("SET").arg("key").arg("value"));
+                    }
+                    own.block_on(busy.execute_pipeline(pipeline)).unwrap();
+                }
+            });
+        }
+        let mut waits = Vec::new();
+        let until = Instant::now() + Duration::from_secs(2);
+        while Instant::now() < until {
+            let begun = Instant::now();
+            let () = runtime.block_on(calm.execute(&cmd("PING"))).unwrap();
+            waits.push(begun.elapsed());
+        }
+        stop.store(true, Ordering::Relaxed);
+        waits
+    });
+    waits.sort_unstable();
+    let (median, longest) = (waits[waits.len() / 2], waits[waits.len() - 1]);
+    let (pings, beside) = (waits.len(), busy.stats().commands);
+    println!("{pings} pings beside {beside} commands: median {median:?}, longest {longest:?}");
+    assert!(beside > 10_000 && longest < Duration::from_secs(1), "{longest:?}");
 }

@@ -130,20 +130,21 @@ async fn subscribing_twice_gives_each_token_once_to_both() {
 fn subscribers_that_come_and_go_race_the_tokens_and_lose_none() {
     let emulator = Emulator::start_blocking(keyless_emulator::EmulatorOptions::default()).unwrap();
     let source = restless(&emulator);
-    let got: usize = thread::scope(|scope| {
+    let got: u64 = thread::scope(|scope| {
         let racers: Vec<_> = (0..8)
             .map(|_| {
                 let source = source.clone();
                 scope.spawn(move || {
                     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-                    let mut newest = 0;
-                    for _ in 0..500 {
+                    let (mut newest, mut count) = (0, 0);
+                    while newest < 5 {
                         let mut subscription = source.subscribe().unwrap();
                         let token = runtime.block_on(subscription.changed()).unwrap();
                         assert!(token.generation >= newest, "an older token after a newer one");
                         newest = token.generation;
+                        count += 1;
                     }
-                    500
+                    count
                 })
             })
             .collect();
@@ -151,7 +152,7 @@ fn subscribers_that_come_and_go_race_the_tokens_and_lose_none() {
     });
     let served = emulator.stats().tokens.served;
     println!("{got} subscriptions, {served} tokens");
-    assert!(served < 200, "subscribing asks for no token while there is one");
+    assert!(got > 1000 && (5..=6).contains(&served), "subscribing asks for no token while there is one");
 }
 
 #[tokio::test]
@@ -199,7 +200,10 @@ fn connecting_and_closing_from_many_threads_leaves_nothing_behind() {
             let (source, options) = (source.clone(), options.clone());
             scope.spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                for round in 0..10 {
+                for round in 0.. {
+                    if round >= 10 && source.state().generation >= 4 {
+                        return;
+                    }
                     let client = runtime.block_on(Client::connect_as(&options, source.clone())).unwrap();
                     let () = runtime.block_on(client.execute(&cmd("PING"))).unwrap();
                     match (number + round) % 3 {
@@ -223,5 +227,6 @@ fn connecting_and_closing_from_many_threads_leaves_nothing_behind() {
     });
     let stats = emulator.wait_until_blocking(|stats| stats.connections.open == 0, PATIENCE).unwrap();
     println!("{} connections, {} tokens", stats.connections.opened, stats.tokens.served);
-    assert_eq!((stats.connections.opened, stats.auth.refused), (80, 0));
+    assert!(stats.connections.opened >= 80 && stats.tokens.served >= 4, "{stats:?}");
+    assert_eq!((stats.auth.refused, stats.connections.closed_by_client), (0, stats.connections.opened));
 }

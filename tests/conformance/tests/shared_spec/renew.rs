@@ -37,7 +37,8 @@ fn under_load(
                 }
             });
         }
-        let waited = emulator.wait_until_blocking(|stats| stats.auth.accepted > 10, PATIENCE);
+        // A sign-in is counted before the client reads the answer: the next one proves that it has.
+        let waited = emulator.wait_until_blocking(|stats| stats.auth.accepted > 11, PATIENCE);
         stop.store(true, Ordering::Relaxed);
         waited.unwrap();
     });
@@ -136,9 +137,9 @@ async fn gaps(ratio: f64, lifetime: Duration, renewals: u64) -> Vec<f64> {
 
 #[tokio::test]
 async fn t_2_3_renewal_comes_at_the_configured_ratio() {
-    for gap in gaps(0.5, Duration::from_secs(4), 2).await {
+    for gap in gaps(0.5, Duration::from_secs(8), 2).await {
         // The expiry is in whole seconds, rounded up, and the machine may be busy.
-        assert!((1.9..3.5).contains(&gap), "{gap}");
+        assert!((3.9..6.5).contains(&gap), "{gap}");
     }
 }
 
@@ -154,7 +155,7 @@ async fn t_4_1_edge_ratios_stay_inside_the_life_of_the_token() {
 
 #[tokio::test]
 async fn t_3_2_every_connection_signs_in_with_every_token_once() {
-    let emulator = emulator(Duration::from_secs(4)).await;
+    let emulator = emulator(Duration::from_secs(8)).await;
     let options = options(&emulator);
     let source =
         keyless::token::TokenSource::new(client_secret(&emulator), options.token_source_options()).unwrap();
