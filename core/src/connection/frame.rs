@@ -110,6 +110,8 @@ impl Scanner {
                     }
                     self.check_size()?;
                 }
+                // An alert, which is what a TLS server answers to anything that is not TLS.
+                0x15 => return Err(garbage("it answers with TLS, and this connection has none")),
                 _ => return Err(garbage(&format!("no reply starts with the byte 0x{kind:02x}"))),
             }
         }

@@ -265,6 +265,11 @@ pub(super) fn not_connected(cause: &Error) -> Error {
     Error::new(
         ErrorCode::NotConnected,
         format!("There is no connection now: {}", cause.message()),
-        "Try again shortly, or set backlog=queue to let commands wait for the connection.",
+        format!(
+            "{} Or try again shortly; with backlog=queue commands wait for the connection.",
+            cause.advice().trim_end()
+        )
+        .trim_start()
+        .to_owned(),
     )
 }

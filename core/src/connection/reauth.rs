@@ -10,11 +10,9 @@ use std::time::{Duration, Instant, SystemTime};
 const RETRY_MAX: Duration = Duration::from_secs(30);
 /// The longest automatic stagger window.
 const STAGGER_MAX: Duration = Duration::from_secs(10);
-/// From this refusal of one token on a fresh token is asked for: the cache may just not have heard of a
-/// change yet.
-const REFUSALS_BEFORE_FRESH_TOKEN: u32 = 3;
-/// From this refusal on a fresh connection is made when the end is near.
-const REFUSALS_BEFORE_REPLACEMENT: u32 = 2;
+/// From this refusal of one token on it is no passing trouble: a fresh token is asked for and, when the end
+/// is near, a fresh connection is made.
+const REFUSALS_BEFORE_DOUBT: u32 = 3;
 
 /// What became of an `AUTH`.
 #[derive(Debug)]
@@ -112,7 +110,7 @@ impl Reauth {
         };
         let attempt = failures + 1;
         let next = retry_after(settings.reauth_retry_min, attempt, self.remaining(wall), random);
-        let refused = error.code() == ErrorCode::AuthRefused && attempt >= REFUSALS_BEFORE_FRESH_TOKEN;
+        let refused = error.code() == ErrorCode::AuthRefused && attempt >= REFUSALS_BEFORE_DOUBT;
         let reject = refused.then_some(token.generation);
         // A newer token that arrived meanwhile takes this one's place.
         if self.wanted.is_none() {
@@ -137,8 +135,7 @@ impl Reauth {
     /// Whether a fresh connection should be opened beside this one: it cannot be signed in again, and its
     /// end is near.
     pub(crate) fn wants_replacement(&self, settings: &Settings, wall: SystemTime) -> bool {
-        let failing =
-            self.wanted.as_ref().is_some_and(|wanted| wanted.failures >= REFUSALS_BEFORE_REPLACEMENT);
+        let failing = self.wanted.as_ref().is_some_and(|wanted| wanted.failures >= REFUSALS_BEFORE_DOUBT);
         let lead = (settings.connect_timeout * 2).max(self.lifetime() / 10).min(self.lifetime() / 4);
         failing && self.usable(wall) <= lead
     }

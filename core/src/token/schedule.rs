@@ -59,8 +59,8 @@ impl Schedule {
     ///
     /// The ratio of the lifetime, less the jitter; never later than the margin before expiry when the token
     /// lives for two margins or more (Entra's shortest configurable lifetime is 10 minutes); always so long
-    /// before the token counts as about to expire that connections can still sign in again. The jitter takes at most half of what the ratio gives, so that a small
-    /// ratio is not eaten up.
+    /// before the token counts as about to expire that connections can still sign in again. The jitter takes
+    /// at most half of what the ratio gives, so that a small ratio is not eaten up.
     pub(crate) fn refresh_after(&self, lifetime: Duration, random: f64) -> Duration {
         let share = lifetime.mul_f64(self.refresh_ratio.clamp(0.0, 1.0));
         let span = lifetime.mul_f64(self.refresh_jitter.clamp(0.0, 1.0)).min(share / 2);
