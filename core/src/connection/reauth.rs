@@ -39,6 +39,8 @@ pub(crate) struct Reauth {
     wanted: Option<Wanted>,
     /// The token whose `AUTH` is under way.
     sent: Option<(Token, u32)>,
+    /// Failed attempts since the last success, with whatever token.
+    failures: u32,
 }
 
 #[derive(Debug)]
@@ -51,7 +53,7 @@ struct Wanted {
 impl Reauth {
     /// A connection that was signed in with `token`.
     pub(crate) fn new(token: Token) -> Self {
-        Self { current: token, wanted: None, sent: None }
+        Self { current: token, wanted: None, sent: None, failures: 0 }
     }
 
     /// The token the connection stands on.
@@ -106,9 +108,11 @@ impl Reauth {
         let (token, failures) = self.sent.take()?;
         let Err(error) = answer else {
             self.current = token.clone();
+            self.failures = 0;
             return Some(Outcome::Renewed(token));
         };
         let attempt = failures + 1;
+        self.failures += 1;
         let next = retry_after(settings.reauth_retry_min, attempt, self.remaining(wall), random);
         let refused = error.code() == ErrorCode::AuthRefused && attempt >= REFUSALS_BEFORE_DOUBT;
         let reject = refused.then_some(token.generation);
@@ -135,7 +139,7 @@ impl Reauth {
     /// Whether a fresh connection should be opened beside this one: it cannot be signed in again, and its
     /// end is near.
     pub(crate) fn wants_replacement(&self, settings: &Settings, wall: SystemTime) -> bool {
-        let failing = self.wanted.as_ref().is_some_and(|wanted| wanted.failures >= REFUSALS_BEFORE_DOUBT);
+        let failing = self.failures >= REFUSALS_BEFORE_DOUBT;
         let lead = (settings.connect_timeout * 2).max(self.lifetime() / 10).min(self.lifetime() / 4);
         failing && self.usable(wall) <= lead
     }
