@@ -99,7 +99,7 @@ async fn first_flight(link: &Link, settings: &Settings, login: Option<&Login>, r
     let reply = |index: usize| {
         replies.get(index).cloned().unwrap_or_else(|| Err(incomplete())).and_then(|frame| decode(&frame))
     };
-    reply(0).map_err(|error| refused(error, login))?;
+    reply(0).map_err(|error| refused(without_secret(error, login), login))?;
     if let Some(index) = database {
         reply(index).map_err(|error| {
             Error::new(
@@ -206,7 +206,20 @@ fn auth_refused(error: &Error, login: Option<&Login>) -> Error {
 
 /// The error of a sign-in that a live connection tried, with what to do about it.
 pub(super) fn reauth_refused(error: Error, login: &Login) -> Error {
+    let error = without_secret(error, Some(login));
     if error.code() == ErrorCode::AuthRefused { auth_refused(&error, Some(login)) } else { error }
+}
+
+/// An error reply without what it repeats of the sign-in: Redis quotes the arguments of a command that it
+/// does not know.
+fn without_secret(error: Error, login: Option<&Login>) -> Error {
+    let quotes = error.message().contains("args beginning with")
+        || login.is_some_and(|login| error.message().contains(login.password.expose()));
+    if error.server_code().is_some() && quotes {
+        Error::from_reply("ERR unknown command (the server's text repeats the sign-in and is left out)")
+    } else {
+        error
+    }
 }
 
 fn incomplete() -> Error {
@@ -223,4 +236,22 @@ pub(crate) async fn login(sign_in: &SignIn, wait: Duration) -> Result<(Option<Lo
             (Some(Login::of(&token)), Some(token))
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_quotes_the_sign_in_is_not_passed_on() {
+        let login = Login { user: Some("u".into()), password: Secret::new("hunter2-hunter2") };
+        let quoting = "ERR unknown command `AUTH`, with args beginning with: `u` `hunter2-hunter2` ";
+        for error in [
+            refused(without_secret(Error::from_reply(quoting), Some(&login)), Some(&login)),
+            reauth_refused(Error::from_reply(quoting), &login),
+            reauth_refused(Error::from_reply("WRONGPASS hunter2-hunter2"), &login),
+        ] {
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+        }
+    }
 }

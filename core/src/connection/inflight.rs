@@ -4,7 +4,7 @@
 use super::batch::{CompletionSink, Replies};
 use super::command;
 use super::outbox::{Block, Failure};
-use crate::error::Error;
+use crate::error::{Error, ErrorCode};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -144,7 +144,9 @@ impl Inflight {
     pub(crate) fn abandon(self, lost: &Error) -> (Vec<Block>, Vec<Failure>) {
         let (mut again, mut failures) = (Vec::new(), Vec::new());
         let lost = lost.clone().executed(true);
-        for mut flight in self.flights {
+        // A reply that breaks the stream would do so on the next connection too: its request is the oldest.
+        let broke_the_stream = lost.code() == ErrorCode::Protocol;
+        for (nth, mut flight) in self.flights.into_iter().enumerate() {
             let block = &flight.block;
             let mut kept = Block::default();
             for index in flight.run..block.runs.len() {
@@ -162,7 +164,10 @@ impl Inflight {
                     }
                 } else {
                     for (start, end, safe) in stretches(first..end, |request| {
-                        block.ends[request] > flight.sent || command::only_reads(block.request(request))
+                        let culprit = broke_the_stream && nth == 0 && request == flight.next;
+                        !culprit
+                            && (block.ends[request] > flight.sent
+                                || command::only_reads(block.request(request)))
                     }) {
                         if safe {
                             kept.append(block, start..end, run);
@@ -331,6 +336,20 @@ mod tests {
                 if sent_all { 3 } else { 0 }
             );
         }
+    }
+
+    #[test]
+    fn a_read_whose_reply_breaks_the_stream_is_not_repeated() {
+        let sink = Arc::new(Recorder::default());
+        let mut inflight = Inflight::default();
+        inflight.push(block(&[(&["GET", "GET"], 1)], &sink), false);
+        inflight.sent(inflight.unsent().len());
+        let (again, failures) = inflight.abandon(&Error::new(ErrorCode::Protocol, "Too long.", ""));
+        assert_eq!(
+            failures.iter().map(|failure| (failure.first_tag, failure.count)).collect::<Vec<_>>(),
+            [(1, 1)]
+        );
+        assert_eq!(again[0].runs[0].first_tag, 2);
     }
 
     proptest! {

@@ -28,12 +28,14 @@ const REPLY_BYTES: usize = 64 << 10;
 static NEXT_LINK: AtomicU64 = AtomicU64::new(1);
 
 /// How many reads are done before others on the same thread get their turn.
-const MOST_TURNS: usize = 3;
+const MOST_TURNS: usize = 4;
 
 /// A connection that is signed in, or about to be.
 pub(crate) struct Link {
     id: LinkId,
     resp3: AtomicBool,
+    /// There are requests of keyless' own to be written.
+    own_waits: AtomicBool,
     subscriptions: Arc<Subscriptions>,
     pub(super) io: Mutex<Io>,
     /// The socket as the host's runtime sees it: only its readiness is used. None while a guest drives, so
@@ -54,7 +56,7 @@ pub(crate) struct Link {
     /// The I/O thread looks after deadlines at short intervals now. Without it nobody else may write,
     /// because a request that is never answered would then never time out.
     pub(super) watched: AtomicBool,
-    /// Counts replies and pushes, so that a watcher sees whether the peer is alive.
+    /// Counts reads that brought something, so that a watcher sees whether the peer is alive.
     received: AtomicU64,
 }
 
@@ -67,6 +69,8 @@ pub(super) struct Io {
     /// keyless' own requests, which go before those of the outbox and never to another connection.
     own: Vec<Block>,
     emptied: Vec<Block>,
+    /// Answered runs, whose sinks are let go without any lock: dropping one may be the end of a client.
+    done: Vec<Run>,
     ends: Vec<usize>,
     /// Pushes among the frames of one read: before which reply they came, and where they are.
     pushes: Vec<(usize, usize, usize)>,
@@ -80,7 +84,7 @@ pub(super) struct Io {
 pub(crate) struct Progress {
     /// Requests taken and not answered.
     pub(crate) inflight: usize,
-    /// Frames read so far.
+    /// Reads that brought something so far.
     pub(crate) received: u64,
 }
 
@@ -102,6 +106,7 @@ impl Link {
             inflight: Inflight::default(),
             own: Vec::new(),
             emptied: Vec::new(),
+            done: Vec::new(),
             ends: Vec::new(),
             pushes: Vec::new(),
             wakers: Vec::new(),
@@ -110,6 +115,7 @@ impl Link {
         Ok(Self {
             id: NEXT_LINK.fetch_add(1, Ordering::Relaxed),
             resp3: AtomicBool::new(false),
+            own_waits: AtomicBool::new(false),
             subscriptions,
             io: Mutex::new(io),
             reactor,
@@ -152,7 +158,9 @@ impl Link {
 
     fn push_own(&self, batch: Batch, sink: Arc<dyn CompletionSink>, deadline: Instant, announced: bool) {
         let run = Run { sink: Some(sink), first_tag: 0, first: 0, deadline, atomic: false, announced };
-        self.io.lock().own.push(Block { bytes: batch.bytes, ends: batch.ends, runs: vec![run] });
+        let mut io = self.io.lock();
+        io.own.push(Block { bytes: batch.bytes, ends: batch.ends, runs: vec![run] });
+        self.own_waits.store(true, Ordering::Release);
     }
 
     /// Makes whoever drives the link come round.
@@ -298,13 +306,21 @@ impl Link {
             }
             let mut io = self.io.lock();
             let step = self.step(&mut io, socket, cx);
-            let mut wakers = std::mem::take(&mut io.wakers);
-            if !wakers.is_empty() {
+            if !io.wakers.is_empty() || io.emptied.iter().any(|block| !block.runs.is_empty()) {
+                let Io { emptied, done, .. } = &mut *io;
+                for block in emptied {
+                    done.append(&mut block.runs);
+                }
+                let (mut wakers, mut done) = (std::mem::take(&mut io.wakers), std::mem::take(&mut io.done));
                 drop(io);
+                done.clear();
                 wakers.drain(..).for_each(Waker::wake);
                 io = self.io.lock();
                 if io.wakers.is_empty() {
                     io.wakers = wakers;
+                }
+                if io.done.is_empty() {
+                    io.done = done;
                 }
             }
             match step {
@@ -312,9 +328,10 @@ impl Link {
                 Ok(true) => {}
                 Ok(false) => {
                     let can_write = !io.blocked;
-                    let own = can_write && !io.own.is_empty();
                     drop(io);
                     let mut outbox = self.outbox.lock();
+                    // Looked at under this lock, since whoever queues such a request looks for a sleeper here.
+                    let own = can_write && self.own_waits.load(Ordering::Acquire);
                     if self.guest.load(Ordering::Acquire) != as_guest {
                         return Poll::Pending;
                     }
@@ -361,6 +378,7 @@ impl Link {
             });
             match (outcome, read) {
                 (Some(received), _) => {
+                    self.received.fetch_add(1, Ordering::Relaxed);
                     self.hand_out(io)?;
                     if received == Received::End {
                         return Err(connection_ended(&ErrorKind::UnexpectedEof.into()));
@@ -386,6 +404,7 @@ impl Link {
         loop {
             if io.inflight.unsent().is_empty() {
                 if io.own.is_empty() {
+                    self.own_waits.store(false, Ordering::Release);
                     if self.closed_for_new.load(Ordering::Acquire) {
                         break;
                     }
@@ -433,7 +452,6 @@ impl Link {
         }
         if start > 0 {
             let block = replies.split_to(start).freeze();
-            self.received.fetch_add((ends.len() + pushes.len()) as u64, Ordering::Relaxed);
             let (mut from, mut begin) = (0, 0);
             for &(before, push_start, push_end) in pushes.iter() {
                 if before > from && !inflight.deliver(&block, begin, &ends[from..before], wakers, emptied) {
@@ -456,7 +474,7 @@ impl Link {
     /// are told `error`.
     pub(crate) fn end(&self, error: &Error) {
         self.drain();
-        let (again, failures, wakers) = {
+        let (inflight, wakers) = {
             let mut io = self.io.lock();
             io.transport.close();
             let own = std::mem::take(&mut io.own);
@@ -464,12 +482,16 @@ impl Link {
             for block in own {
                 inflight.push(block, true);
             }
-            let (again, failures) = inflight.abandon(error);
-            (again, failures, std::mem::take(&mut io.wakers))
+            (inflight, std::mem::take(&mut io.wakers))
         };
-        self.outbox.lock().put_back(again);
+        let (again, mut failures) = inflight.abandon(error);
+        let sleeper = {
+            let mut outbox = self.outbox.lock();
+            failures.extend(outbox.put_back(again));
+            outbox.wake()
+        };
         Failure::tell(failures);
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.into_iter().chain(sleeper).for_each(Waker::wake);
     }
 }
 

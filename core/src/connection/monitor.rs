@@ -102,6 +102,10 @@ impl Monitor {
     async fn drive(&mut self) -> End {
         let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
         let mut wish = self.node.wish.subscribe();
+        // What is wished from now on is noticed as a change; this may have been wished before.
+        if *wish.borrow() == Wish::Stop {
+            return End::Finished;
+        }
         loop {
             if let Some(reauth) = &mut self.reauth
                 && let Some(token) = reauth.take_due(Instant::now())

@@ -20,6 +20,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
+/// "For ever" as a deadline can hold it.
+const LONGEST_WAIT: Duration = Duration::from_hours(24 * 365);
+
 /// Where an endpoint stands.
 #[derive(Clone, Debug)]
 pub(crate) enum State {
@@ -93,12 +96,16 @@ impl Node {
         timeout: Duration,
     ) -> Result<()> {
         let count = batch.len() as u64;
-        let deadline = Instant::now() + timeout;
+        let now = Instant::now();
+        let deadline = now.checked_add(timeout).unwrap_or_else(|| now + LONGEST_WAIT);
+        // Let go without a lock if it is refused: dropping it may be the end of a client.
+        let kept = Arc::clone(&sink);
         let asleep = {
             let mut outbox = self.outbox.lock();
             outbox.submit(batch, sink, first_tag, deadline)?;
             outbox.is_asleep()
         };
+        drop(kept);
         self.counters.submitted.fetch_add(count, Ordering::Relaxed);
         if asleep
             && let Some(link) = self.active()
@@ -156,7 +163,7 @@ impl Node {
     }
 
     /// Tells the server of changed subscriptions. Without a connection the next one is told everything.
-    fn tell(&self, changes: Vec<Change>) {
+    pub(super) fn tell(&self, changes: Vec<Change>) {
         let Some(link) = self.active().filter(|_| !changes.is_empty()) else { return };
         let Ok(runtime) = crate::runtime::io(0) else { return };
         for change in changes {

@@ -142,6 +142,8 @@ pub(crate) struct Outbox {
     limits: Limits,
     /// Why nothing is taken in now; `None` while the queue is open.
     refusal: Option<Error>,
+    /// Why nobody will ever take anything from here again.
+    over: Option<Error>,
     /// Wakes the task that drives the active connection; there only while that task sleeps.
     sleeper: Option<Waker>,
     /// Emptied blocks, kept for their memory.
@@ -156,6 +158,7 @@ impl Outbox {
             bytes: 0,
             limits,
             refusal: None,
+            over: None,
             sleeper: None,
             spare: Vec::new(),
         }
@@ -218,13 +221,21 @@ impl Outbox {
         Some(block)
     }
 
-    /// Puts requests back to the front, in their order: they were never executed, or may be twice.
-    pub(crate) fn put_back(&mut self, blocks: Vec<Block>) {
+    /// Puts requests back to the front, in their order: they were never executed, or may be twice. Gives
+    /// those who must be told that nobody takes anything from here any more.
+    pub(crate) fn put_back(&mut self, blocks: Vec<Block>) -> Vec<Failure> {
         for block in blocks.into_iter().rev().filter(|block| !block.ends.is_empty()) {
             self.requests += block.ends.len();
             self.bytes += block.bytes.len();
             self.blocks.push_front(block);
         }
+        self.over.clone().map_or_else(Vec::new, |error| self.remove(None, &error))
+    }
+
+    /// From now on nothing is taken in, and nothing comes back to wait here.
+    pub(crate) fn finish(&mut self, error: &Error) {
+        self.refusal = Some(error.clone());
+        self.over = Some(error.clone());
     }
 
     /// From now on `submit` answers with this error; `None` opens the queue again.
@@ -381,7 +392,7 @@ pub(crate) mod tests {
         outbox.submit(&mut batch(&["old"]), sink.clone(), 0, later).unwrap();
         let old = outbox.take(&mut Vec::new()).unwrap();
         outbox.submit(&mut batch(&["new"]), sink, 1, later).unwrap();
-        outbox.put_back(vec![old]);
+        assert!(outbox.put_back(vec![old]).is_empty());
         assert_eq!(outbox.len(), 2);
         assert!(outbox.take(&mut Vec::new()).unwrap().bytes.ends_with(b"old\r\n"));
         assert!(outbox.take(&mut Vec::new()).unwrap().bytes.ends_with(b"new\r\n"));

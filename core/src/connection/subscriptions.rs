@@ -35,6 +35,8 @@ struct State {
     next: Option<(LinkId, Overlap<Message>)>,
     /// What the current connection repeats of what its predecessor delivered.
     echo: Option<Echo<Message>>,
+    /// What was added after the next connection was told everything.
+    late: Vec<(Kind, Bytes)>,
 }
 
 struct Entry {
@@ -71,7 +73,21 @@ impl Subscriptions {
                 entry.queues.push(Arc::clone(queue));
             }
         }
+        if state.next.is_some() {
+            state.late.extend(new.iter().map(|name| (kind, name.clone())));
+        }
         changes(kind.subscribe(), kind, &new)
+    }
+
+    /// What a fresh connection must be told beside [`Subscriptions::all`]. Saying it twice does no harm.
+    pub(crate) fn take_late(&self) -> Vec<Change> {
+        let late = std::mem::take(&mut self.state.lock().late);
+        let of = |kind: Kind| {
+            let names: Vec<Bytes> =
+                late.iter().filter(|(of, _)| *of == kind).map(|(_, name)| name.clone()).collect();
+            changes(kind.subscribe(), kind, &names)
+        };
+        Kind::ALL.into_iter().flat_map(of).collect()
     }
 
     /// Removes a listener (from all names of the kind when `names` is `None`) and says what must be sent.
@@ -142,7 +158,9 @@ impl Subscriptions {
     /// The connection that is about to take the place of the current one begins to subscribe. Its messages
     /// wait until [`Subscriptions::switch`].
     pub(crate) fn prepare(&self, link: LinkId) {
-        self.state.lock().next = Some((link, Overlap::new()));
+        let mut state = self.state.lock();
+        state.next = Some((link, Overlap::new()));
+        state.late.clear();
     }
 
     /// From now on this connection's messages count. After a gap (`outage`) every listener is told of it.

@@ -23,7 +23,7 @@ const WAITING_TICK: Duration = Duration::from_millis(20);
 /// Keeps `node` connected until it is closed.
 pub(crate) async fn supervise(node: Arc<Node>) {
     let reason = Supervisor { node: Arc::clone(&node), outage: None, dials: 0, ever: false }.run().await;
-    node.outbox.lock().refuse(Some(reason.clone()));
+    node.outbox.lock().finish(&reason);
     node.set_active(None);
     node.fail_waiting(&reason);
     node.subscriptions.close(&reason);
@@ -100,6 +100,9 @@ impl Supervisor {
     async fn while_waiting<T>(&self, what: impl Future<Output = T>) -> Result<T> {
         let mut what = pin!(what);
         let mut wish = self.node.wish.subscribe();
+        if *wish.borrow() == Wish::Stop {
+            return Err(closed());
+        }
         loop {
             tokio::select! {
                 biased;
@@ -243,9 +246,11 @@ impl Supervisor {
 
     /// Makes a connection the active one.
     fn adopt(&self, fresh: Fresh, outage: Option<Duration>) -> Monitor {
-        self.node.subscriptions.switch(fresh.link.id(), outage);
+        // Active first: a subscription made from now on is told to this link by whoever makes it.
         self.node.set_active(Some(Arc::clone(&fresh.link)));
+        self.node.subscriptions.switch(fresh.link.id(), outage);
         fresh.link.open();
+        self.node.tell(self.node.subscriptions.take_late());
         Monitor::new(Arc::clone(&self.node), fresh.link, fresh.label, fresh.token)
     }
 }

@@ -10,7 +10,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 /// How much is read from the socket at once.
-const READ_BYTES: usize = 128 << 10;
+const READ_BYTES: usize = 48 << 10;
 /// How much is encrypted at once; what was encrypted counts as written.
 const ENCRYPT_BYTES: usize = 64 << 10;
 /// Enough for the headers and tags of the records that `ENCRYPT_BYTES` are cut into.
