@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use tokio::net::TcpStream;
-use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::runtime::Handle;
 
 impl Link {
     /// Drives the connection on the caller's runtime. Ready when the guest's time is over.
@@ -22,6 +22,10 @@ impl Link {
         self.guest_turns.fetch_add(1, Ordering::Relaxed);
         if !self.guest.load(Ordering::Acquire) {
             return Poll::Ready(());
+        }
+        if self.guests.steps_back() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
         match self.drive(socket, cx, true) {
             Poll::Pending if self.guest.load(Ordering::Acquire) => Poll::Pending,
@@ -51,11 +55,6 @@ impl Link {
     /// The socket once more, for the runtime of a guest, which must be the current one.
     pub(crate) fn guest_socket(&self) -> io::Result<TcpStream> {
         TcpStream::from_std(self.io.lock().transport.socket().try_clone()?)
-    }
-
-    /// Whether written requests wait for replies.
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.io.try_lock().is_none_or(|io| io.inflight.len() > 0)
     }
 
     /// Gives the drive to a guest, if the connection is idle, watched, and driven by the host.
@@ -107,10 +106,7 @@ pub(crate) fn begin_or_relieve(link: &Arc<Link>) -> bool {
     let current = Handle::try_current().ok();
     if link.has_guest() {
         let mine = current.as_ref().is_some_and(|handle| Some(handle.id()) == *guests.runtime.lock());
-        let several = current.is_some_and(|handle| {
-            handle.runtime_flavor() != RuntimeFlavor::CurrentThread && link.is_waiting()
-        });
-        if mine && !several {
+        if mine {
             return false;
         }
         guests.pause();

@@ -17,6 +17,10 @@ pub(crate) struct Guests {
     not_before: AtomicU64,
     /// The runtime of the guest, or of the last one.
     pub(super) runtime: Mutex<Option<Id>>,
+    /// The last read answered several callers.
+    crowd: AtomicBool,
+    /// The guest has just let others run first.
+    stepped_back: AtomicBool,
     /// A runtime was met that watches no sockets: its tasks cannot drive.
     pub(super) useless: AtomicBool,
 }
@@ -27,6 +31,8 @@ impl Guests {
             begun: Instant::now(),
             not_before: AtomicU64::new(0),
             runtime: Mutex::new(None),
+            crowd: AtomicBool::new(false),
+            stepped_back: AtomicBool::new(false),
             useless: AtomicBool::new(false),
         }
     }
@@ -37,6 +43,18 @@ impl Guests {
 
     pub(super) fn pause(&self) {
         self.not_before.store(self.after(PAUSE), Ordering::Relaxed);
+    }
+
+    /// Notes how many callers were answered by one read.
+    pub(super) fn woke(&self, callers: usize) {
+        self.crowd.store(callers > 1, Ordering::Relaxed);
+    }
+
+    /// Whether the guest lets others run first: of several callers that were answered together, each is about
+    /// to send its next command, and one write of all is cheaper than one for each. A runtime with several
+    /// threads would run the guest right behind the first of them.
+    pub(super) fn steps_back(&self) -> bool {
+        self.crowd.load(Ordering::Relaxed) && !self.stepped_back.fetch_xor(true, Ordering::Relaxed)
     }
 
     pub(super) fn are_welcome(&self) -> bool {

@@ -313,6 +313,9 @@ impl Link {
                 }
                 let (mut wakers, mut done) = (std::mem::take(&mut io.wakers), std::mem::take(&mut io.done));
                 drop(io);
+                if as_guest {
+                    self.guests.woke(wakers.len());
+                }
                 done.clear();
                 wakers.drain(..).for_each(Waker::wake);
                 io = self.io.lock();

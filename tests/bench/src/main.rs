@@ -17,10 +17,11 @@ use tokio::runtime::{Builder, Runtime};
 #[derive(Parser)]
 struct Args {
     /// Milliseconds per measurement.
-    #[arg(long, default_value_t = 700)]
+    #[arg(long, default_value_t = 400)]
     time_ms: u64,
-    /// Measurements of each client per row; the median is printed.
-    #[arg(long, default_value_t = 5)]
+    /// Measurements of each client per row, in an order that turns round each time. Printed are the median
+    /// of each and the median of the rounds' ratios.
+    #[arg(long, default_value_t = 11)]
     rounds: usize,
     /// Only these numbers of outstanding commands.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 50, 1000])]
@@ -81,48 +82,79 @@ async fn multiplexed(server: &Server, tls: bool) -> MultiplexedConnection {
     client.expect("an address").get_multiplexed_async_connection().await.expect("redis connects")
 }
 
-fn median(mut figures: Vec<Figure>) -> Figure {
-    figures.sort_by(|a, b| a.rate.total_cmp(&b.rate));
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
     figures[figures.len() / 2]
+}
+
+/// What one client did in each round.
+#[derive(Default)]
+struct Series(Vec<Figure>);
+
+impl Series {
+    fn cell(&self) -> String {
+        let rate = median(self.0.iter().map(|figure| figure.rate).collect());
+        let cpu = median(self.0.iter().map(|figure| figure.cpu).collect());
+        format!("{:>8.1} k ({cpu:>5.2})", rate / 1000.0)
+    }
+
+    /// Round by round, since what disturbs a round disturbs both.
+    fn ratio(&self, others: &[&Self]) -> f64 {
+        let best = |round: usize| others.iter().map(|other| other.0[round].rate).fold(0.0, f64::max);
+        median(self.0.iter().enumerate().map(|(round, figure)| figure.rate / best(round)).collect())
+    }
+
+    fn server(&self) -> f64 {
+        100.0 * median(self.0.iter().map(|figure| figure.server).collect())
+    }
 }
 
 fn row(server: &Server, tls: bool, shape: Shape, args: &Args) {
     let time = Duration::from_millis(args.time_ms);
     let (one, two) = (runtime(1), runtime(2));
-    let mut figures: [Vec<Figure>; 5] = Default::default();
     let ours = one.block_on(keyless(server, tls));
     let theirs = one.block_on(multiplexed(server, tls));
     let theirs_two = two.block_on(multiplexed(server, tls));
     one.block_on(load::fill(&ours, shape.size));
+    let measure = |client: usize| {
+        server.observe(|| match client {
+            0 => one.block_on(load::ask(Keyless(ours.clone()), shape, time)),
+            1 => one.block_on(load::ask(Multiplexed(theirs.clone()), shape, time)),
+            2 => two.block_on(load::ask(Keyless(ours.clone()), shape, time)),
+            3 => two.block_on(load::ask(Multiplexed(theirs_two.clone()), shape, time)),
+            _ => load::submit(&ours, shape, time),
+        })
+    };
+    let mut series: [Series; 5] = Default::default();
     for round in 0..=args.rounds {
-        let measured = [
-            one.block_on(load::ask(Keyless(ours.clone()), shape, time)),
-            one.block_on(load::ask(Multiplexed(theirs.clone()), shape, time)),
-            two.block_on(load::ask(Keyless(ours.clone()), shape, time)),
-            two.block_on(load::ask(Multiplexed(theirs_two.clone()), shape, time)),
-            load::submit(&ours, shape, time),
-        ];
-        // The first round warms up.
-        if round > 0 {
-            figures.iter_mut().zip(measured).for_each(|(figures, figure)| figures.push(figure));
+        let mut order = [0, 1, 2, 3, 4];
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for client in order {
+            let figure = measure(client);
+            // The first round warms up.
+            if round > 0 {
+                series[client].0.push(figure);
+            }
         }
     }
     one.block_on(ours.close());
-    let [ours_one, theirs_one, ours_two, theirs_two, batch] = figures.map(median);
-    let cell = |figure: Figure| format!("{:>8.1} k ({:>5.2})", figure.rate / 1000.0, figure.cpu);
+    let [ours_one, theirs_one, ours_two, theirs_two, batch] = &series;
     println!(
-        "| {:<5} | {:>6} | {:>4} | {} | {} | {:>4.2} | {} | {} | {:>4.2} | {} | {:>4.2} |",
+        "| {:<5} | {:>6} | {:>4} | {} | {} | {:>4.2} | {} | {} | {:>4.2} | {} | {:>4.2} | {:>3.0} % |",
         if tls { "TLS" } else { "plain" },
         shape.size,
         shape.outstanding,
-        cell(ours_one),
-        cell(theirs_one),
-        ours_one.rate / theirs_one.rate,
-        cell(ours_two),
-        cell(theirs_two),
-        ours_two.rate / theirs_two.rate,
-        cell(batch),
-        batch.rate / theirs_one.rate.max(theirs_two.rate),
+        ours_one.cell(),
+        theirs_one.cell(),
+        ours_one.ratio(&[theirs_one]),
+        ours_two.cell(),
+        theirs_two.cell(),
+        ours_two.ratio(&[theirs_two]),
+        batch.cell(),
+        batch.ratio(&[theirs_one, theirs_two]),
+        batch.server(),
     );
 }
 
@@ -133,11 +165,12 @@ fn main() {
     println!(
         "80 % GET, 20 % SET, 10,000 keys. Commands per second (processor seconds of the client per million)."
     );
-    println!("Medians of {} alternating measurements of {} ms.\n", args.rounds, args.time_ms);
+    println!("Medians of {} alternating measurements of {} ms.", args.rounds, args.time_ms);
+    println!("Server: how busy its core was during the batches; near 100 % no client can be faster.\n");
     println!(
-        "|       | value  | outst. | keyless, 1 thread | redis, 1 thread | ratio | keyless, 2 workers | redis, 2 workers | ratio | keyless batch | ratio to best |"
+        "|       | value  | outst. | keyless, 1 thread | redis, 1 thread | ratio | keyless, 2 workers | redis, 2 workers | ratio | keyless batch | ratio to best | server |"
     );
-    println!("| ----- | ------ | ---- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    println!("| ----- | ------ | ---- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     for tls in [false, true] {
         if args.tls.is_some_and(|only| only != tls) {
             continue;

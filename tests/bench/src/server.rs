@@ -1,5 +1,6 @@
 //! A real redis-server for a benchmark: plain and TLS ports on loopback, ended with the value.
 
+use crate::load::Figure;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -37,6 +38,24 @@ impl Server {
         let mut server = Self { process, _files: files, plain, tls, ca };
         server.wait_until_ready();
         server
+    }
+
+    /// Notes in a measurement how busy the server was meanwhile.
+    pub(crate) fn observe(&self, measure: impl FnOnce() -> Figure) -> Figure {
+        let (begun, before) = (Instant::now(), self.worked());
+        let figure = measure();
+        let server = (self.worked() - before).as_secs_f64() / begun.elapsed().as_secs_f64();
+        Figure { server, ..figure }
+    }
+
+    /// The processor time of the server's main thread, which does all the work on connections. Zero where
+    /// the kernel does not tell.
+    fn worked(&self) -> Duration {
+        let path = format!("/proc/{}/schedstat", self.process.id());
+        let nanoseconds = std::fs::read_to_string(path)
+            .ok()
+            .and_then(|text| text.split_whitespace().next().and_then(|first| first.parse().ok()));
+        Duration::from_nanos(nanoseconds.unwrap_or(0))
     }
 
     fn wait_until_ready(&mut self) {
