@@ -121,7 +121,8 @@ impl Client {
         let discovery = Arc::new(Discovery::new(thread));
         let connect_timeout = settings.connect_timeout;
         let node = Arc::new(Node::new(settings, events.clone()).with_discovery(Arc::clone(&discovery)));
-        let inner = Inner { node: Arc::clone(&node), discovery: Arc::clone(&discovery), events, disabled, source };
+        let inner =
+            Inner { node: Arc::clone(&node), discovery: Arc::clone(&discovery), events, disabled, source };
         let client = Self(Arc::new(inner));
         runtime::io(thread)?.spawn(supervise(Arc::clone(&node)));
         match node.settled().await {

@@ -37,7 +37,10 @@ pub struct Scan {
 
 impl std::fmt::Debug for Scan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Scan").field("options", &self.options).field("over", &self.over).finish_non_exhaustive()
+        f.debug_struct("Scan")
+            .field("options", &self.options)
+            .field("over", &self.over)
+            .finish_non_exhaustive()
     }
 }
 
@@ -54,14 +57,7 @@ impl Client {
     /// # }
     /// ```
     pub fn scan(&self, options: ScanOptions) -> Scan {
-        Scan {
-            client: self.clone(),
-            options,
-            cursor: 0,
-            node: None,
-            done: BTreeSet::new(),
-            over: false,
-        }
+        Scan { client: self.clone(), options, cursor: 0, node: None, done: BTreeSet::new(), over: false }
     }
 }
 

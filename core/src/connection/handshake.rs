@@ -11,10 +11,10 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::secret::Secret;
 use crate::token::{Claims, Token};
 use bytes::Bytes;
+use redis::Value;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
-use redis::Value;
 use std::time::{Duration, Instant};
 
 /// User name and password for `AUTH`.

@@ -438,8 +438,7 @@ mod tests {
         // Only a slot that moved between the last command and EXEC is told by EXEC itself.
         let (found, _) = redirected(&["INCR"], true, &["+OK\r\n", "+QUEUED\r\n", moved]);
         assert_eq!(found.len(), 1);
-        let (found, told) =
-            redirected(&["INCR"], true, &["+OK\r\n", "-ERR wrong\r\n", "-EXECABORT No.\r\n"]);
+        let (found, told) = redirected(&["INCR"], true, &["+OK\r\n", "-ERR wrong\r\n", "-EXECABORT No.\r\n"]);
         assert_eq!((found.len(), told), (0, 3));
     }
 

@@ -15,8 +15,8 @@ use crate::error::{Error, ErrorCode, Result};
 use bytes::BytesMut;
 use parking_lot::Mutex;
 use std::io::{self, ErrorKind};
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::io::Interest;
@@ -172,7 +172,8 @@ impl Link {
     }
 
     fn push_own(&self, batch: Batch, sink: Arc<dyn CompletionSink>, deadline: Instant, announced: bool) {
-        let run = Run { sink: Some(sink), first_tag: 0, first: 0, deadline, atomic: false, announced, order: None };
+        let run =
+            Run { sink: Some(sink), first_tag: 0, first: 0, deadline, atomic: false, announced, order: None };
         let mut io = self.io.lock();
         io.own.push(Block { bytes: batch.bytes, ends: batch.ends, runs: vec![run] });
         self.own_waits.store(true, Ordering::Release);

@@ -2,11 +2,11 @@
 //! connections come and go is `supervisor`'s.
 
 use super::batch::{Batch, CompletionSink};
+use super::cluster::Discovery;
 use super::decode::decode;
 use super::guest;
 use super::link::Link;
 use super::one_reply::OneReply;
-use super::cluster::Discovery;
 use super::outbox::{Failure, Outbox};
 use super::redirect::Rerouter;
 use super::settings::{Settings, Target};

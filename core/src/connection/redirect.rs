@@ -27,9 +27,7 @@ impl Order {
         let line = std::str::from_utf8(&frame[1..]).ok()?.trim_end();
         let mut words = line.split(' ');
         match words.next()? {
-            "MOVED" => {
-                Some(Self::Moved { slot: words.next()?.parse().ok()?, to: words.next()?.to_owned() })
-            }
+            "MOVED" => Some(Self::Moved { slot: words.next()?.parse().ok()?, to: words.next()?.to_owned() }),
             "ASK" => Some(Self::Ask { to: words.nth(1)?.to_owned() }),
             "TRYAGAIN" | "CLUSTERDOWN" | "LOADING" | "MASTERDOWN" => Some(Self::Later),
             _ => None,
@@ -82,7 +80,9 @@ mod tests {
         assert_eq!(Order::read(b"-ASK 7 :8500\r\n"), Some(Order::Ask { to: ":8500".into() }));
         assert_eq!(Order::read(b"-TRYAGAIN Multiple keys\r\n"), Some(Order::Later));
         assert_eq!(Order::read(b"-LOADING Redis is loading\r\n"), Some(Order::Later));
-        for other in [&b"+MOVED 1 a:1\r\n"[..], b"-ERR MOVED\r\n", b"-MOVED\r\n", b"-MOVED x y\r\n", b"", b"-\r\n"] {
+        for other in
+            [&b"+MOVED 1 a:1\r\n"[..], b"-ERR MOVED\r\n", b"-MOVED\r\n", b"-MOVED x y\r\n", b"", b"-\r\n"]
+        {
             assert_eq!(Order::read(other), None, "{other:?}");
         }
     }

@@ -81,11 +81,10 @@ impl Supervisor {
             self.dials += 1;
             let node = Arc::clone(&self.node);
             let target = node.target(self.dials - 1);
-            let error =
-                match self.while_waiting(establish(&node, &target)).await? {
-                    Ok(fresh) => return Ok(fresh),
-                    Err(error) => error.at(Arc::clone(&target.label)),
-                };
+            let error = match self.while_waiting(establish(&node, &target)).await? {
+                Ok(fresh) => return Ok(fresh),
+                Err(error) => error.at(Arc::clone(&target.label)),
+            };
             if let Some(most) = self.node.settings.first_dials
                 && !self.ever
                 && (self.dials >= most || !error.is_retryable())

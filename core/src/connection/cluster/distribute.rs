@@ -33,9 +33,8 @@ impl Distribute {
 /// How many places from the first on have consecutive tags, and the first of these.
 fn stretch(places: &[Place]) -> (usize, Option<u64>) {
     let Some(Place::Tag(first)) = places.first() else { return (1, None) };
-    let next = |(index, place): (usize, &Place)| {
-        matches!(place, Place::Tag(tag) if *tag == first + index as u64)
-    };
+    let next =
+        |(index, place): (usize, &Place)| matches!(place, Place::Tag(tag) if *tag == first + index as u64);
     (places.iter().enumerate().take_while(|&place| next(place)).count(), Some(*first))
 }
 

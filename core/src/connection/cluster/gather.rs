@@ -115,8 +115,7 @@ fn elements(reply: &Bytes) -> Result<Vec<Bytes>, Error> {
     let mut at = memchr::memchr(b'\n', reply).ok_or_else(unexpected)? + 1;
     let mut found = Vec::new();
     while at < reply.len() {
-        let frame =
-            Scanner::new(usize::MAX / 4).scan(&reply[at..]).ok().flatten().ok_or_else(unexpected)?;
+        let frame = Scanner::new(usize::MAX / 4).scan(&reply[at..]).ok().flatten().ok_or_else(unexpected)?;
         found.push(reply.slice(at..at + frame.end));
         at += frame.end;
     }
@@ -186,7 +185,10 @@ mod tests {
         assert_eq!(text(Combine::Min, &[":2\r\n", ":-3\r\n"]), ":-3\r\n");
         assert_eq!(text(Combine::AllSucceeded, &["+OK\r\n", "+OK\r\n"]), "+OK\r\n");
         assert_eq!(text(Combine::And, &["*2\r\n:1\r\n:1\r\n", "*2\r\n:0\r\n:1\r\n"]), "*2\r\n:0\r\n:1\r\n");
-        assert_eq!(text(Combine::Join, &["*1\r\n$1\r\na\r\n", "*0\r\n", "*1\r\n*0\r\n"]), "*2\r\n$1\r\na\r\n*0\r\n");
+        assert_eq!(
+            text(Combine::Join, &["*1\r\n$1\r\na\r\n", "*0\r\n", "*1\r\n*0\r\n"]),
+            "*2\r\n$1\r\na\r\n*0\r\n"
+        );
         let by = Combine::ByArgument(vec![vec![0, 2], vec![1]]);
         assert_eq!(
             text(by, &["*2\r\n$1\r\na\r\n_\r\n", "*1\r\n$1\r\nb\r\n"]),
@@ -200,7 +202,9 @@ mod tests {
         assert_eq!(combined(Combine::AllSucceeded, &parts).unwrap(), b"-ERR no\r\n");
         assert_eq!(combined(Combine::OneSucceeded, &parts).unwrap(), b"+OK\r\n");
         assert!(combined(Combine::Sum, &["+OK\r\n", ":1\r\n"]).is_err());
-        assert!(combined(Combine::ByArgument(vec![vec![0], vec![9]]), &["*1\r\n_\r\n", "*1\r\n_\r\n"]).is_err());
+        assert!(
+            combined(Combine::ByArgument(vec![vec![0], vec![9]]), &["*1\r\n_\r\n", "*1\r\n_\r\n"]).is_err()
+        );
     }
 
     #[test]

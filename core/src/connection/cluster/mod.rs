@@ -17,8 +17,8 @@ pub(crate) use topology::{Address, SlotMap};
 use super::batch::{Batch, CompletionSink};
 use super::node::{Node, Wish, closed};
 use super::outbox::{Block, Failure};
-use super::settings::Settings;
 use super::redirect::{Order, Redirected, Reroute};
+use super::settings::Settings;
 use super::supervisor::supervise;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::EventHub;
@@ -259,7 +259,8 @@ impl Cluster {
         let reads_replicas = self.settings.cluster.as_ref().is_some_and(|cluster| cluster.reads_replicas);
         let (next, left) = self.table.read().rebuild(map, reads_replicas, |address| self.make(address));
         let stay: Vec<_> = next.nodes().map(|(_, node)| Arc::clone(node)).collect();
-        let targets = next.primaries().iter().map(|(address, ..)| members::target(&self.settings, address)).collect();
+        let targets =
+            next.primaries().iter().map(|(address, ..)| members::target(&self.settings, address)).collect();
         *self.table.write() = next;
         *last = (map.clone(), Instant::now());
         drop(last);
@@ -471,7 +472,12 @@ impl Sendable {
 
     fn fail(self, error: &Error) {
         let count = self.batch.len();
-        Failure::tell(vec![Failure { sink: self.sink, first_tag: self.first_tag, count, error: error.clone() }]);
+        Failure::tell(vec![Failure {
+            sink: self.sink,
+            first_tag: self.first_tag,
+            count,
+            error: error.clone(),
+        }]);
     }
 }
 

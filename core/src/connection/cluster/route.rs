@@ -135,7 +135,9 @@ fn name(request: &[u8]) -> String {
 fn crossslot(what: &str) -> Error {
     Error::new(
         ErrorCode::InvalidCommand,
-        format!("{what} has keys in several slots of the cluster (CROSSSLOT), and no single node has them all."),
+        format!(
+            "{what} has keys in several slots of the cluster (CROSSSLOT), and no single node has them all."
+        ),
         "Give the keys that belong together the same {hash tag}, as in {user:1}:name and {user:1}:mail, or send one command per key.",
     )
 }
