@@ -9,6 +9,8 @@ mod guest;
 mod guests;
 mod handshake;
 mod inflight;
+#[cfg(test)]
+mod life_tests;
 mod link;
 mod monitor;
 pub(crate) mod node;
@@ -16,6 +18,8 @@ mod one_reply;
 pub(crate) mod outbox;
 mod overlap;
 mod reauth;
+#[cfg(test)]
+mod scripted_peer;
 pub(crate) mod settings;
 mod socket;
 mod subscriptions;
