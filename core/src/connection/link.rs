@@ -307,14 +307,15 @@ impl Link {
             let mut io = self.io.lock();
             let step = self.step(&mut io, socket, cx);
             if !io.wakers.is_empty() || io.emptied.iter().any(|block| !block.runs.is_empty()) {
-                let Io { emptied, done, .. } = &mut *io;
+                let Io { emptied, done, inflight, wakers, .. } = &mut *io;
                 for block in emptied {
                     done.append(&mut block.runs);
                 }
+                let outstanding = inflight.len() + wakers.len();
                 let (mut wakers, mut done) = (std::mem::take(&mut io.wakers), std::mem::take(&mut io.done));
                 drop(io);
                 if as_guest {
-                    self.guests.woke(wakers.len());
+                    self.has_answered(wakers.len(), outstanding);
                 }
                 done.clear();
                 wakers.drain(..).for_each(Waker::wake);
@@ -399,7 +400,7 @@ impl Link {
     }
 
     /// Writes all there is to write, until the socket takes no more.
-    fn flush(&self, io: &mut Io) -> io::Result<()> {
+    pub(super) fn flush(&self, io: &mut Io) -> io::Result<()> {
         io.blocked = true;
         if !io.transport.flush()? {
             return Ok(());

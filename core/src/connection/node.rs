@@ -100,10 +100,10 @@ impl Node {
         let deadline = now.checked_add(timeout).unwrap_or_else(|| now + LONGEST_WAIT);
         // Let go without a lock if it is refused: dropping it may be the end of a client.
         let kept = Arc::clone(&sink);
-        let asleep = {
+        let (asleep, enough) = {
             let mut outbox = self.outbox.lock();
             outbox.submit(batch, sink, first_tag, deadline)?;
-            outbox.is_asleep()
+            (outbox.is_asleep(), outbox.is_enough())
         };
         drop(kept);
         self.counters.submitted.fetch_add(count, Ordering::Relaxed);
@@ -116,6 +116,8 @@ impl Node {
             if let Some(waker) = waker {
                 waker.wake();
             }
+        } else if enough && let Some(link) = self.active() {
+            link.write_for_guest();
         }
         Ok(())
     }

@@ -146,6 +146,8 @@ pub(crate) struct Outbox {
     over: Option<Error>,
     /// Wakes the task that drives the active connection; there only while that task sleeps.
     sleeper: Option<Waker>,
+    /// With so many requests a first part of them is worth a write of its own.
+    enough: usize,
     /// Emptied blocks, kept for their memory.
     spare: Vec<Block>,
 }
@@ -160,6 +162,7 @@ impl Outbox {
             refusal: None,
             over: None,
             sleeper: None,
+            enough: usize::MAX,
             spare: Vec::new(),
         }
     }
@@ -201,6 +204,16 @@ impl Outbox {
             }
         }
         Ok(())
+    }
+
+    /// Sets how many requests are worth a write of their own.
+    pub(crate) fn set_enough(&mut self, requests: usize) {
+        self.enough = requests;
+    }
+
+    /// Whether just now so many have gathered.
+    pub(crate) fn is_enough(&self) -> bool {
+        self.requests == self.enough
     }
 
     /// The oldest block. `emptied` goes the other way: blocks whose memory can be used again.
