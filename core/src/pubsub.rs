@@ -109,7 +109,7 @@ struct Waiting {
 }
 
 impl Queue {
-    fn new(options: SubscriberOptions) -> Arc<Self> {
+    pub(crate) fn new(options: SubscriberOptions) -> Arc<Self> {
         Arc::new(Self { options, state: Mutex::default() })
     }
 

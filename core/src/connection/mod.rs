@@ -10,6 +10,8 @@ mod guest;
 mod guests;
 mod handshake;
 mod inflight;
+#[cfg(test)]
+mod life_tests;
 mod link;
 mod monitor;
 pub(crate) mod node;
@@ -18,6 +20,8 @@ pub(crate) mod outbox;
 mod overlap;
 mod reauth;
 mod redirect;
+#[cfg(test)]
+mod scripted_peer;
 pub(crate) mod settings;
 mod socket;
 mod subscriptions;
