@@ -154,7 +154,7 @@ impl Batch {
     }
 }
 
-fn check_lengths(lengths: impl Iterator<Item = usize>) -> Result<()> {
+pub(super) fn check_lengths(lengths: impl Iterator<Item = usize>) -> Result<()> {
     for length in lengths {
         if length > MAX_ARGUMENT_BYTES {
             return Err(Error::new(

@@ -1,9 +1,11 @@
 //! How we talk: the only place that opens sockets.
 
 mod batch;
-mod command;
+pub(crate) mod blocking;
+pub(crate) mod command;
 pub(crate) mod decode;
 mod dial;
+mod establish;
 pub(crate) mod frame;
 mod guest;
 mod guests;

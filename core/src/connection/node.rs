@@ -2,12 +2,13 @@
 //! connections come and go is `supervisor`'s.
 
 use super::batch::{Batch, CompletionSink};
+use super::blocking::Pool;
 use super::decode::decode;
 use super::guest;
 use super::link::Link;
 use super::one_reply::OneReply;
 use super::outbox::{Failure, Outbox};
-use super::settings::Settings;
+use super::settings::{Settings, Target};
 use super::subscriptions::{Change, Subscriptions, needs_resp3};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::EventHub;
@@ -63,6 +64,10 @@ pub(crate) struct Node {
     pub(crate) outbox: Arc<Mutex<Outbox>>,
     /// The connection that takes from the outbox.
     active: Mutex<Option<Arc<Link>>>,
+    /// Which of the endpoints that connection reaches.
+    reached: Mutex<Option<Arc<str>>>,
+    /// The connections of commands that wait.
+    pub(super) blocking: Pool,
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) events: EventHub,
     pub(crate) counters: Counters,
@@ -75,6 +80,8 @@ impl Node {
         Self {
             outbox: Arc::new(Mutex::new(Outbox::new(settings.limits))),
             active: Mutex::new(None),
+            reached: Mutex::new(None),
+            blocking: Pool::new(settings.blocking_connections),
             subscriptions: Arc::new(Subscriptions::new()),
             settings,
             events,
@@ -201,6 +208,18 @@ impl Node {
         drop(old);
     }
 
+    /// Which endpoint the active connection reaches.
+    pub(super) fn set_reached(&self, label: &Arc<str>) {
+        *self.reached.lock() = Some(Arc::clone(label));
+    }
+
+    /// Where connections beside the active one are made to: the endpoint that it reaches, or reached last.
+    pub(super) fn target(&self) -> &Target {
+        let reached = self.reached.lock().clone();
+        let targets = &self.settings.targets;
+        targets.iter().find(|target| Some(&target.label) == reached.as_ref()).unwrap_or(&targets[0])
+    }
+
     /// The current state.
     pub(crate) fn state(&self) -> State {
         self.state.borrow().clone()
@@ -246,7 +265,7 @@ impl Node {
 }
 
 /// The error of a command that waited for a connection in vain. It was never sent.
-fn unsent(waited: Duration, cause: Option<&Error>) -> Error {
+pub(super) fn unsent(waited: Duration, cause: Option<&Error>) -> Error {
     let waited = waited.as_millis();
     match cause {
         // What nobody can heal by waiting is the answer itself; an outage is a time-out with its cause.

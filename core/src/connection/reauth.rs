@@ -182,6 +182,7 @@ mod tests {
             reauth_retry_min: Duration::from_millis(100),
             max_reply_bytes: 1 << 20,
             limits: Limits { requests: 10, bytes: 1000 },
+            blocking_connections: 1,
             tunnel: None,
             sign_in: SignIn::Nobody,
         }
