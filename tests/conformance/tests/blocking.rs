@@ -4,7 +4,7 @@ use keyless::event::EventMask;
 use keyless::redis::{Value, cmd};
 use keyless::{Client, ErrorCode, Options, Pipeline};
 use keyless_conformance::{Events, SOON, client_secret, emulator, eventually, options};
-use keyless_emulator::{Cut, Emulator};
+use keyless_emulator::{Cut, Emulator, Freeze};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -293,7 +293,7 @@ async fn reading_what_is_new_misses_nothing_between_slices() {
     // Slices of a second, because idle connections are pinged as often.
     let client = client_with(&emulator, &options(&emulator).with_keep_alive(Duration::from_secs(1))).await;
     for entries in 0..3 {
-        let before: Instant = Instant::now();
+        let before = Instant::now();
         let read = {
             let client = client.clone();
             tokio::spawn(async move {
@@ -301,9 +301,10 @@ async fn reading_what_is_new_misses_nothing_between_slices() {
             })
         };
         until_blocked(&client, 1).await;
-        // Held up by a script, the server ends the slice and takes the entry before it hears of the next slice.
-        tokio::time::sleep(Duration::from_millis(900).saturating_sub(before.elapsed())).await;
-        emulator.faults().freeze(keyless_emulator::Freeze::Both, Some(Duration::from_millis(300)));
+        // The end of the first slice is kept from the client until the entry is there.
+        tokio::time::sleep(Duration::from_millis(700).saturating_sub(before.elapsed())).await;
+        emulator.faults().freeze(Freeze::ToClient, Some(Duration::from_millis(800)));
+        tokio::time::sleep(Duration::from_millis(500)).await;
         let id: String = client.execute(cmd("XADD").arg(&["s", "*", "f", "v"])).await.unwrap();
         let found = timeout(SOON, read).await.unwrap().unwrap().unwrap();
         assert!(format!("{found:?}").contains(&id), "{entries}: {id} {found:?}");
