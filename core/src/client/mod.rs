@@ -11,7 +11,11 @@ pub use identity::Identity;
 pub use pipeline::Pipeline;
 pub use scan::{Scan, ScanOptions};
 
+use crate::connection::blocking::wait::For;
+use crate::connection::blocking::{Answers, Call};
 use crate::connection::cluster::Discovery;
+use crate::connection::command::would_wait;
+use crate::connection::decode::decode;
 use crate::connection::node::{Node, State, Wish, closed, deadline};
 use crate::connection::settings::{Settings, SignIn};
 use crate::connection::supervisor::supervise;
@@ -145,13 +149,44 @@ impl Client {
     ///
     /// Gives up after the option `command_timeout`. Dropping the future drops the wait, not the command.
     ///
+    /// A command that waits on the server (`BLPOP`, `BRPOP`, `BLMOVE`, `BLMPOP`, `BRPOPLPUSH`, `BZPOPMIN`, `BZPOPMAX`,
+    /// `BZMPOP`; `XREAD` and `XREADGROUP` with `BLOCK`) has a connection of its own meanwhile, out of the node's
+    /// `blocking_connections`, and its time limit is its own timeout (0: none) with `command_timeout` on top. A long
+    /// wait goes over the wire in slices, so that the connection can be signed in again between two of them; with each
+    /// slice it joins the end of the server's queue of those who wait for the same key. `$` in `XREAD` is looked up
+    /// once, with `XREVRANGE`.
+    ///
+    /// Dropping the future of such a command closes its connection at once. An element that the server took out before
+    /// it noticed is lost with it, as are those that were on their way: within about the time of one round trip, or
+    /// until TCP gives up where the network path is gone. Where that matters use `BLMOVE` or `XREADGROUP`, which leave
+    /// the element in the cache. A connection that is lost while the server waits ends the call with
+    /// [`ErrorCode::ConnectionLost`] and `maybe_executed`; only `XREAD` is asked again by itself.
+    ///
+    /// `WAIT` and `WAITAOF` are for the end of a [`Pipeline`].
+    ///
     /// # Errors
     /// [`ErrorCode::InvalidCommand`] before anything is sent; [`ErrorCode::Server`],
     /// [`ErrorCode::NoPermission`] for error replies; [`ErrorCode::Timeout`], [`ErrorCode::ConnectionLost`],
     /// [`ErrorCode::NotConnected`], [`ErrorCode::BacklogFull`], [`ErrorCode::Closed`], or what keeps the
     /// connection from being made; [`ErrorCode::UnexpectedReply`] when the reply does not convert.
     pub async fn execute<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
+        if let Some(call) = Call::of(command) {
+            if call.acknowledges() {
+                return Err(would_wait(call.name(), For::Acknowledgements));
+            }
+            let answer = Box::pin(self.block(call)).await?.pop().unwrap_or_default();
+            return convert(decode(&answer)?);
+        }
         convert(self.send(command)?.await?)
+    }
+
+    /// Lets a command wait on a connection of its own, on the thread that has the timers.
+    async fn block(&self, call: Call) -> Result<Answers> {
+        call.check(&self.0.disabled)?;
+        match self.0.discovery.cluster() {
+            None => Arc::clone(&self.0.node).block(call).await,
+            Some(cluster) => cluster.block(call).await,
+        }
     }
 
     fn send(&self, command: &Cmd) -> Result<Waiter> {

@@ -6,6 +6,7 @@ use super::link::Link;
 use super::monitor::{End, Monitor};
 use super::node::{Node, State, Wish, closed};
 use super::outbox::tests::Recorder;
+use super::redirect::Rerouter;
 use super::scripted_peer::{dial, node, settings, start};
 use super::settings::SignIn;
 use super::supervisor::supervise;
@@ -133,7 +134,9 @@ async fn an_end_wished_before_the_connection_s_task_first_runs_is_not_missed() {
         let peer = start(|_| {});
         let node = node(settings(peer));
         let (outbox, subscriptions) = (Arc::clone(&node.outbox), Arc::clone(&node.subscriptions));
-        let link = Arc::new(Link::new(dial(peer), outbox, subscriptions, 1 << 20).unwrap());
+        let link = Arc::new(
+            Link::new(dial(peer), outbox, subscriptions, Rerouter::default(), "peer", 1 << 20).unwrap(),
+        );
         link.open();
         let mut monitor = Monitor::new(Arc::clone(&node), link, "peer:1".into(), None);
         node.wish(wish);
@@ -146,7 +149,9 @@ async fn an_end_wished_before_the_connection_s_task_first_runs_is_not_missed() {
 async fn an_end_wished_before_the_first_dial_or_during_it_is_not_missed() {
     for early in [true, false] {
         let (asked, mut dialled) = unbounded_channel();
-        let peer = start(move |_| drop(asked.send(())));
+        let peer = start(move |_| {
+            let _ = asked.send(());
+        });
         let node = node(settings(peer));
         if early {
             node.wish(Wish::Stop);
@@ -171,7 +176,7 @@ async fn what_an_old_connection_gives_back_after_the_end_is_told_so() {
     let node = node(settings(peer));
     let (outbox, subscriptions) = (Arc::clone(&node.outbox), Arc::clone(&node.subscriptions));
     // A connection whose drain timed out lives on beside its successor, with a request that only reads.
-    let old = Link::new(dial(peer), outbox, subscriptions, 1 << 20).unwrap();
+    let old = Link::new(dial(peer), outbox, subscriptions, Rerouter::default(), "peer", 1 << 20).unwrap();
     old.open();
     let sink = Arc::new(Recorder::default());
     let mut batch = Batch::new();

@@ -38,6 +38,8 @@ const MOST_TURNS: usize = 4;
 pub(crate) struct Link {
     id: LinkId,
     resp3: AtomicBool,
+    /// Speaks RESP2 and carries subscriptions alone: arrays are messages.
+    listens: AtomicBool,
     /// There are requests of keyless' own to be written.
     own_waits: AtomicBool,
     subscriptions: Arc<Subscriptions>,
@@ -128,6 +130,7 @@ impl Link {
         Ok(Self {
             id: NEXT_LINK.fetch_add(1, Ordering::Relaxed),
             resp3: AtomicBool::new(false),
+            listens: AtomicBool::new(false),
             own_waits: AtomicBool::new(false),
             subscriptions,
             rerouter,
@@ -202,6 +205,11 @@ impl Link {
         self.resp3.store(true, Ordering::Release);
     }
 
+    /// From now on it carries subscriptions alone, in RESP2.
+    pub(crate) fn listen(&self) {
+        self.listens.store(true, Ordering::Release);
+    }
+
     /// Ends the time of close watching, unless somebody waits. From then on nobody but the I/O thread writes.
     pub(crate) fn unwatch(&self) -> bool {
         let io = self.io.lock();
@@ -220,6 +228,12 @@ impl Link {
     /// Whether no request is taken from the outbox.
     pub(crate) fn is_draining(&self) -> bool {
         self.closed_for_new.load(Ordering::Acquire)
+    }
+
+    /// Whether a part of what was handed over has not left this process yet.
+    pub(crate) fn has_unsent(&self) -> bool {
+        let io = self.io.lock();
+        !io.own.is_empty() || !io.inflight.unsent().is_empty()
     }
 
     /// How far things are.
@@ -455,13 +469,14 @@ impl Link {
         let Io { scanner, replies, inflight, emptied, ends, pushes, wakers, redirected, .. } = io;
         ends.clear();
         pushes.clear();
+        let listens = self.listens.load(Ordering::Acquire);
         let mut start = 0;
         let mut verdict = Ok(());
         while start < replies.len() {
             match scanner.scan(&replies[start..]) {
                 Ok(Some(frame)) => {
                     let end = start + frame.end;
-                    if frame.push {
+                    if frame.push || (listens && is_message(&replies[start..end])) {
                         pushes.push((ends.len(), start, end));
                     } else {
                         ends.push(end);
@@ -547,6 +562,12 @@ impl std::fmt::Debug for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Link").field("progress", &self.progress()).finish_non_exhaustive()
     }
+}
+
+/// Whether a reply of a RESP2 connection that listens is a message or a confirmation, which RESP3 would push. The only
+/// other array there is the answer to a `PING`.
+fn is_message(frame: &[u8]) -> bool {
+    frame.first() == Some(&b'*') && !frame.starts_with(b"*2\r\n$4\r\npong\r\n")
 }
 
 pub(super) fn connection_ended(error: &io::Error) -> Error {

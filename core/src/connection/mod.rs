@@ -1,10 +1,12 @@
 //! How we talk: the only place that opens sockets.
 
 mod batch;
+pub(crate) mod blocking;
 pub(crate) mod cluster;
-mod command;
+pub(crate) mod command;
 pub(crate) mod decode;
 mod dial;
+mod establish;
 pub(crate) mod frame;
 mod guest;
 mod guests;

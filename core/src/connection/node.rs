@@ -2,6 +2,7 @@
 //! connections come and go is `supervisor`'s.
 
 use super::batch::{Batch, CompletionSink};
+use super::blocking::Pool;
 use super::cluster::Discovery;
 use super::decode::decode;
 use super::guest;
@@ -65,6 +66,10 @@ pub(crate) struct Node {
     pub(crate) outbox: Arc<Mutex<Outbox>>,
     /// The connection that takes from the outbox.
     active: Mutex<Option<Arc<Link>>>,
+    /// Which of the endpoints that connection reaches.
+    reached: Mutex<Option<Arc<str>>>,
+    /// The connections of commands that wait.
+    pub(super) blocking: Pool,
     pub(crate) subscriptions: Arc<Subscriptions>,
     /// Where requests go that belong to another node.
     pub(crate) rerouter: Rerouter,
@@ -83,6 +88,8 @@ impl Node {
         Self {
             outbox: Arc::new(Mutex::new(Outbox::new(settings.limits))),
             active: Mutex::new(None),
+            reached: Mutex::new(None),
+            blocking: Pool::new(settings.blocking_connections),
             subscriptions: Arc::new(Subscriptions::new()),
             rerouter: Rerouter::default(),
             discovery: None,
@@ -103,6 +110,11 @@ impl Node {
 
     pub(super) fn discovery(&self) -> Option<&Arc<Discovery>> {
         self.discovery.as_ref()
+    }
+
+    /// The host that its name for itself is.
+    pub(super) fn host(&self) -> &str {
+        &self.settings.targets[0].host
     }
 
     /// Sets where else this connection can be made.
@@ -250,6 +262,16 @@ impl Node {
         drop(old);
     }
 
+    /// Which endpoint the active connection reaches.
+    pub(super) fn set_reached(&self, label: &Arc<str>) {
+        *self.reached.lock() = Some(Arc::clone(label));
+    }
+
+    /// Where connections beside the active one are made to: the endpoint that it reaches, or reached last.
+    pub(super) fn reached_target(&self) -> Target {
+        self.reached.lock().clone().map_or_else(|| self.target(0), |label| self.target_labelled(&label))
+    }
+
     /// The current state.
     pub(crate) fn state(&self) -> State {
         self.state.borrow().clone()
@@ -301,7 +323,7 @@ pub(crate) fn deadline(timeout: Duration) -> Instant {
 }
 
 /// The error of a command that waited for a connection in vain. It was never sent.
-fn unsent(waited: Duration, cause: Option<&Error>) -> Error {
+pub(super) fn unsent(waited: Duration, cause: Option<&Error>) -> Error {
     let waited = waited.as_millis();
     match cause {
         // What nobody can heal by waiting is the answer itself; an outage is a time-out with its cause.

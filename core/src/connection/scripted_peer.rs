@@ -3,10 +3,11 @@
 
 use super::node::Node;
 use super::outbox::Limits;
-use super::settings::{Settings, SignIn, Target};
+use super::reauth;
+use super::settings::{Settings, Target};
 use super::transport::Transport;
 use crate::event::EventHub;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,7 +72,7 @@ fn serve(connection: usize, socket: &TcpStream, script: &dyn Fn(&Request<'_>)) {
 
 /// One command; `None` at the end.
 fn read(reader: &mut impl BufRead) -> Option<Vec<String>> {
-    let mut number = |reader: &mut dyn BufRead| -> Option<usize> {
+    let number = |reader: &mut dyn BufRead| -> Option<usize> {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
         line.get(1..)?.trim_end().parse().ok()
@@ -98,24 +99,16 @@ pub(super) fn settings(peer: SocketAddr) -> Settings {
     };
     Settings {
         targets: vec![target],
-        resp3: true,
         connect_timeout: Duration::from_secs(10),
         command_timeout: Duration::from_secs(2),
         keep_alive: None,
-        tcp_keep_alive: false,
-        client_name: None,
-        set_client_info: false,
-        database: 0,
-        fail_fast: false,
-        first_dials: None,
         backoff_min: Duration::from_millis(10),
         backoff_max: Duration::from_millis(100),
         reauth_stagger: Some(Duration::ZERO),
         reauth_retry_min: Duration::from_millis(10),
         max_reply_bytes: 1 << 26,
         limits: Limits { requests: 1000, bytes: 1 << 20 },
-        tunnel: None,
-        sign_in: SignIn::Nobody,
+        ..reauth::tests::settings()
     }
 }
 

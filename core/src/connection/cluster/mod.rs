@@ -2,6 +2,7 @@
 //! and how the map is kept true. Each node is a [`Node`] like any other, with its own queue, connection and
 //! sign-in.
 
+mod blocking;
 mod distribute;
 mod gather;
 mod members;
