@@ -11,16 +11,16 @@ use axum::{
 };
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
 
 use crate::{
     cache::FULL_ACCESS,
     core::Core,
     error::Error,
-    faults::{Admission, Cut, Freeze, TokenFault},
+    faults::TokenFault,
+    flow::{Admission, Cut, Freeze},
     identity::{ManagedIdentity, ServicePrincipal},
+    nodes::Action,
     options::GatewayCertificate,
-    redis_server::Action,
     stats::Stats,
     token::{IssuedToken, TokenOverrides},
 };
@@ -50,7 +50,7 @@ pub(crate) fn router(core: Arc<Core>) -> Router {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = match self {
-            Self::UnknownIdentity(_) => StatusCode::NOT_FOUND,
+            Self::UnknownIdentity(_) | Self::UnknownPort(_) => StatusCode::NOT_FOUND,
             Self::Timeout { .. } => StatusCode::REQUEST_TIMEOUT,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
@@ -239,12 +239,7 @@ struct RedisRequest {
 }
 
 async fn redis(State(core): Running, Json(request): Json<RedisRequest>) -> Result<(), Error> {
-    let (sender, outcome) = oneshot::channel();
-    core.redis(request.action, |done| {
-        // A client that no longer waits does not care.
-        let _ = sender.send(done);
-    })?;
-    outcome.await.unwrap_or(Err(Error::Stopped))
+    core.redis(request.action).await
 }
 
 #[derive(Deserialize)]
