@@ -1,6 +1,7 @@
 //! How we talk: the only place that opens sockets.
 
 mod batch;
+pub(crate) mod cluster;
 mod command;
 pub(crate) mod decode;
 mod dial;
@@ -16,6 +17,7 @@ mod one_reply;
 pub(crate) mod outbox;
 mod overlap;
 mod reauth;
+mod redirect;
 pub(crate) mod settings;
 mod socket;
 mod subscriptions;

@@ -2,12 +2,14 @@
 //! connections come and go is `supervisor`'s.
 
 use super::batch::{Batch, CompletionSink};
+use super::cluster::Discovery;
 use super::decode::decode;
 use super::guest;
 use super::link::Link;
 use super::one_reply::OneReply;
 use super::outbox::{Failure, Outbox};
-use super::settings::Settings;
+use super::redirect::Rerouter;
+use super::settings::{Settings, Target};
 use super::subscriptions::{Change, Subscriptions, needs_resp3};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::EventHub;
@@ -64,6 +66,12 @@ pub(crate) struct Node {
     /// The connection that takes from the outbox.
     active: Mutex<Option<Arc<Link>>>,
     pub(crate) subscriptions: Arc<Subscriptions>,
+    /// Where requests go that belong to another node.
+    pub(crate) rerouter: Rerouter,
+    /// Finds out whether the endpoint is a cluster; a node of a cluster has none.
+    discovery: Option<Arc<Discovery>>,
+    /// Where else this connection can be made: any node can tell the map and pass messages on.
+    more_targets: Mutex<Vec<Target>>,
     pub(crate) events: EventHub,
     pub(crate) counters: Counters,
     pub(super) state: watch::Sender<State>,
@@ -76,12 +84,44 @@ impl Node {
             outbox: Arc::new(Mutex::new(Outbox::new(settings.limits))),
             active: Mutex::new(None),
             subscriptions: Arc::new(Subscriptions::new()),
+            rerouter: Rerouter::default(),
+            discovery: None,
+            more_targets: Mutex::default(),
             settings,
             events,
             counters: Counters::default(),
             state: watch::Sender::new(State::Connecting),
             wish: watch::Sender::new(Wish::Live),
         }
+    }
+
+    /// The same node asks at each connection whether it is a cluster.
+    pub(crate) fn with_discovery(mut self, discovery: Arc<Discovery>) -> Self {
+        self.discovery = Some(discovery);
+        self
+    }
+
+    pub(super) fn discovery(&self) -> Option<&Arc<Discovery>> {
+        self.discovery.as_ref()
+    }
+
+    /// Sets where else this connection can be made.
+    pub(super) fn set_more_targets(&self, targets: Vec<Target>) {
+        *self.more_targets.lock() = targets;
+    }
+
+    /// Where the dial with this number goes.
+    pub(super) fn target(&self, dial: u32) -> Target {
+        let own = &self.settings.targets;
+        let more = self.more_targets.lock();
+        let index = dial as usize % (own.len() + more.len());
+        own.get(index).or_else(|| more.get(index - own.len())).unwrap_or(&own[0]).clone()
+    }
+
+    /// Where a connection with this label leads.
+    pub(super) fn target_labelled(&self, label: &str) -> Target {
+        let all = self.settings.targets.iter().chain(&*self.more_targets.lock()).cloned().collect::<Vec<_>>();
+        all.into_iter().find(|target| &*target.label == label).unwrap_or_else(|| self.target(0))
     }
 
     /// Hands commands over, all or nothing; the batch is empty afterwards. Never blocks.
@@ -95,15 +135,24 @@ impl Node {
         sink: Arc<dyn CompletionSink>,
         timeout: Duration,
     ) -> Result<()> {
+        self.submit_until(batch, first_tag, sink, deadline(timeout))
+    }
+
+    /// As [`Node::submit`], with the time at which the caller stops waiting.
+    pub(crate) fn submit_until(
+        &self,
+        batch: &mut Batch,
+        first_tag: u64,
+        sink: Arc<dyn CompletionSink>,
+        deadline: Instant,
+    ) -> Result<()> {
         let count = batch.len() as u64;
-        let now = Instant::now();
-        let deadline = now.checked_add(timeout).unwrap_or_else(|| now + LONGEST_WAIT);
         // Let go without a lock if it is refused: dropping it may be the end of a client.
         let kept = Arc::clone(&sink);
-        let asleep = {
+        let (asleep, enough) = {
             let mut outbox = self.outbox.lock();
             outbox.submit(batch, sink, first_tag, deadline)?;
-            outbox.is_asleep()
+            (outbox.is_asleep(), outbox.is_enough())
         };
         drop(kept);
         self.counters.submitted.fetch_add(count, Ordering::Relaxed);
@@ -116,6 +165,8 @@ impl Node {
             if let Some(waker) = waker {
                 waker.wake();
             }
+        } else if enough && let Some(link) = self.active() {
+            link.write_for_guest();
         }
         Ok(())
     }
@@ -241,6 +292,12 @@ impl Node {
         let failures = self.outbox.lock().remove(None, error);
         Failure::tell(failures);
     }
+}
+
+/// When a wait that begins now is over.
+pub(crate) fn deadline(timeout: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(timeout).unwrap_or_else(|| now + LONGEST_WAIT)
 }
 
 /// The error of a command that waited for a connection in vain. It was never sent.
