@@ -90,8 +90,20 @@ impl Cluster {
     /// Moves slots with their keys from one primary to another while clients use them; returns how many keys went.
     /// Clients meet `ASK` meanwhile and `MOVED` after. Completes when all nodes that run know it.
     pub async fn migrate_slots(&self, slots: RangeInclusive<u16>, from: u16, to: u16) -> Result<u64, Error> {
+        self.migrate_slots_slowly(slots, from, to, Duration::ZERO).await
+    }
+
+    /// Like [`Cluster::migrate_slots`], but slots, 64 of them at a time, wait for `pause` between the departure of
+    /// their keys and the change of their owner: for so long, every command for them meets `ASK`.
+    pub async fn migrate_slots_slowly(
+        &self,
+        slots: RangeInclusive<u16>,
+        from: u16,
+        to: u16,
+        pause: Duration,
+    ) -> Result<u64, Error> {
         let core = self.core.clone();
-        self.core.run(async move { slots::migrate(&core.shared, slots, from, to).await }).await
+        self.core.run(async move { slots::migrate(&core.shared, slots, from, to, pause).await }).await
     }
 
     /// Adds a node, a primary without slots; returns its port when all know it.

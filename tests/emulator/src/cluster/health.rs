@@ -38,8 +38,17 @@ pub(super) async fn wait_for_members(shared: &Shared) -> Result<(), Error> {
     until("a cluster whose nodes know each other", LIMIT, attempt).await
 }
 
-/// What one server says: role, primary and slots of each node that runs, by port.
-type Opinion = BTreeMap<u16, (NodeRole, Option<String>, Vec<RangeInclusive<u16>>)>;
+/// What one server says of the nodes that run, by port.
+type Opinion = BTreeMap<u16, Place>;
+
+/// A node's place in the cluster.
+#[derive(PartialEq, Eq)]
+struct Place {
+    id: String,
+    role: NodeRole,
+    primary: Option<String>,
+    slots: Vec<RangeInclusive<u16>>,
+}
 
 async fn check(shared: &Shared) -> Result<(), Error> {
     let nodes = shared.nodes.running();
@@ -69,7 +78,7 @@ async fn check(shared: &Shared) -> Result<(), Error> {
     if let Some((other, _)) = opinions.iter().find(|(_, other)| other != opinion) {
         return unhealthy(format!("nodes {first} and {other} see it differently"));
     }
-    let served: usize = opinion.values().flat_map(|(_, _, slots)| slots).map(ExactSizeIterator::len).sum();
+    let served: usize = opinion.values().flat_map(|place| &place.slots).map(ExactSizeIterator::len).sum();
     if served != usize::from(SLOTS) {
         return unhealthy(format!("{served} slots are served by nodes that run"));
     }
@@ -94,15 +103,15 @@ fn members(node: &Node, lines: &[Line], ports: &BTreeSet<u16>) -> Result<(), Err
 
 fn opinion(lines: Vec<Line>, ports: &BTreeSet<u16>) -> Opinion {
     let running = lines.into_iter().filter(|line| ports.contains(&line.port));
-    running.map(|line| (line.port, (line.role, line.primary, line.slots))).collect()
+    let place = |line: Line| Place { id: line.id, role: line.role, primary: line.primary, slots: line.slots };
+    running.map(|line| (line.port, place(line))).collect()
 }
 
 /// The nodes that clients are to be told of: with slots, and their replicas.
 fn in_use(opinion: &Opinion) -> impl Iterator<Item = u16> {
-    opinion
-        .iter()
-        .filter(|(_, (role, _, slots))| *role == NodeRole::Replica || !slots.is_empty())
-        .map(|(port, _)| *port)
+    let serving = |id: &str| opinion.values().any(|place| place.id == id && !place.slots.is_empty());
+    let used = move |place: &Place| serving(place.primary.as_ref().unwrap_or(&place.id));
+    opinion.iter().filter(move |(_, place)| used(place)).map(|(port, _)| *port)
 }
 
 /// The nodes that clients are told of. A replica is among them once it has copied something.

@@ -1,6 +1,6 @@
 //! Who belongs to a cluster, and as what.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde::Deserialize;
 
@@ -84,7 +84,7 @@ pub(super) async fn remove(core: &Core, port: u16) -> Result<(), Error> {
             let end = first + length * (number + 1) / heirs.len();
             let slot = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
             if start < end {
-                slots::migrate(shared, slot(start)..=slot(end - 1), port, heir.port).await?;
+                slots::migrate(shared, slot(start)..=slot(end - 1), port, heir.port, Duration::ZERO).await?;
             }
         }
     }
@@ -132,7 +132,7 @@ pub(super) async fn wait_for_role(
     shared: &Shared,
     port: u16,
     role: NodeRole,
-    limit: std::time::Duration,
+    limit: Duration,
 ) -> Result<(), Error> {
     let node = shared.nodes.at(port)?;
     let attempt = async || {

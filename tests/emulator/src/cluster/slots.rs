@@ -1,6 +1,8 @@
 //! Slots that move from one primary to another while clients use them, by the protocol that Redis has for it.
 
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, time::Duration};
+
+use tokio::time::sleep;
 
 use super::{LIMIT, health, view};
 use crate::{
@@ -18,12 +20,14 @@ const SLOTS_AT_ONCE: usize = 64;
 /// How many keys go with one `MIGRATE`, which holds both servers up.
 const KEYS_AT_ONCE: &str = "100";
 
-/// Moves slots with their keys; returns how many keys went, and completes when all that run know it.
+/// Moves slots with their keys; returns how many keys went, and completes when all that run know it. After the keys
+/// have gone, slots wait for `pause` until they are handed over.
 pub(super) async fn migrate(
     shared: &Shared,
     slots: RangeInclusive<u16>,
     from: u16,
     to: u16,
+    pause: Duration,
 ) -> Result<u64, Error> {
     let (from, to) = (shared.nodes.at(from)?, shared.nodes.at(to)?);
     let mut way = Way::open(shared, &from, &to).await?;
@@ -36,6 +40,7 @@ pub(super) async fn migrate(
         for slot in slots {
             keys += way.move_keys(shared, slot).await?;
         }
+        sleep(pause).await;
         // And in this one: a slot that nobody calls its own would be lost.
         let owner = ["NODE", &way.to.id.clone()];
         way.to.set(slots, &owner).await?;
