@@ -12,6 +12,7 @@ mod guests;
 mod handshake;
 mod inflight;
 mod link;
+mod listener;
 mod monitor;
 pub(crate) mod node;
 mod one_reply;

@@ -164,13 +164,3 @@ async fn a_slow_subscriber_is_told_what_it_lost() {
     assert_eq!(number(&mut subscriber).await, 90);
     assert_eq!(subscriber.dropped(), 90);
 }
-
-#[tokio::test]
-async fn resp2_is_refused_with_the_option_to_set() {
-    let emulator = emulator(Duration::from_hours(1)).await;
-    let options = options(&emulator).with_protocol(keyless::options::Protocol::Resp2);
-    let client = Client::connect_as(&options, client_secret(&emulator)).await.unwrap();
-    let error = client.subscriber(SubscriberOptions::default()).subscribe(&["news"]).await.unwrap_err();
-    println!("{error}");
-    assert!(error.advice().contains("protocol=resp3"));
-}
