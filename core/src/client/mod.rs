@@ -27,7 +27,7 @@ use redis::{Cmd, FromRedisValue, Value};
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use waiter::Waiter;
 
@@ -46,6 +46,8 @@ struct Inner {
     disabled: Vec<String>,
     /// The source whose events this client passes on, and the handler that does so.
     source: Option<(TokenSource, HandlerId)>,
+    /// Messages that subscribers lost by being slow.
+    messages_dropped: Arc<AtomicU64>,
 }
 
 impl Drop for Inner {
@@ -75,6 +77,8 @@ pub struct Stats {
     pub reauthentications: u64,
     /// Attempts to sign a live connection in again that failed.
     pub reauthentication_failures: u64,
+    /// Messages that subscribers lost by being slow, all of this client's together.
+    pub messages_dropped: u64,
     /// Events that no handler heard of because the queue was full.
     pub events_dropped: u64,
 }
@@ -100,7 +104,13 @@ impl Client {
             _ => None,
         };
         let node = Arc::new(Node::new(settings, events.clone()));
-        let client = Self(Arc::new(Inner { node: Arc::clone(&node), events, disabled, source }));
+        let client = Self(Arc::new(Inner {
+            node: Arc::clone(&node),
+            events,
+            disabled,
+            source,
+            messages_dropped: Arc::default(),
+        }));
         let thread =
             NEXT_THREAD.fetch_add(1, Ordering::Relaxed) % io_threads.clamp(1, runtime::MAX_IO_THREADS);
         runtime::io(thread)?.spawn(supervise(Arc::clone(&node)));
@@ -236,6 +246,7 @@ impl Client {
             reconnects: count(&node.counters.reconnects),
             reauthentications: count(&node.counters.reauthentications),
             reauthentication_failures: count(&node.counters.reauthentication_failures),
+            messages_dropped: count(&self.0.messages_dropped),
             events_dropped: self.0.events.dropped(),
         }
     }
@@ -244,6 +255,11 @@ impl Client {
     pub(crate) async fn subscribe(&self, kind: Kind, names: Vec<Bytes>, queue: &Arc<Queue>) -> Result<()> {
         let work = Arc::clone(&self.0.node).subscribe(kind, names, Arc::clone(queue));
         runtime::io(0)?.spawn(work).await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Where its subscribers count what they lose.
+    pub(crate) fn messages_dropped(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.0.messages_dropped)
     }
 
     /// Ends a queue's subscriptions.

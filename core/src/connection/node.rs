@@ -13,14 +13,14 @@ use super::outbox::{Failure, Outbox};
 use super::settings::{Settings, Target};
 use super::subscriptions::{Change, Subscriptions};
 use crate::error::{Error, ErrorCode, Result};
-use crate::event::EventHub;
+use crate::event::{Event, EventHub};
 use crate::pubsub::{Kind, Queue};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 
 /// "For ever" as a deadline can hold it.
@@ -205,7 +205,16 @@ impl Node {
 
     /// From now on this connection's messages count. After a gap (`outage`) every listener is told of it.
     pub(super) fn hear(&self, fresh: &Fresh, outage: Option<Duration>) {
+        let subscriptions = self.subscriptions.len();
         self.subscriptions.switch(fresh.link.id(), outage);
+        if let Some(outage) = outage.filter(|_| subscriptions > 0) {
+            self.events.emit(Event::SubscriptionGap {
+                time: SystemTime::now(),
+                endpoint: Arc::clone(&fresh.label),
+                outage,
+                subscriptions,
+            });
+        }
     }
 
     /// The connection that takes from the outbox, if there is one.

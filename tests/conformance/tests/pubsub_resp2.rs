@@ -92,6 +92,7 @@ async fn every_message_is_received_once_and_in_order_through_four_tokens() {
 async fn a_killed_connection_is_restored_and_the_gap_is_told() {
     let emulator = emulator(Duration::from_hours(1)).await;
     let (sender, listener) = (sender(&emulator).await, client(&emulator).await);
+    let events = Events::of(&listener);
     let mut subscriber = listener.subscriber(SubscriberOptions::default());
     subscriber.subscribe(&["a"]).await.unwrap();
     subscriber.psubscribe(&["p.*"]).await.unwrap();
@@ -110,6 +111,8 @@ async fn a_killed_connection_is_restored_and_the_gap_is_told() {
         assert!(matches!(next(&mut subscriber).await, Delivery::Gap(_)));
     }
     assert_eq!(listener.stats().reconnects, 2, "the commands' connection was not killed");
+    events.wait(EventMask::SUBSCRIPTION_GAP, 5, SOON).await;
+    assert_eq!(events.count(EventMask::SUBSCRIPTION_GAP), 5);
 }
 
 #[tokio::test]

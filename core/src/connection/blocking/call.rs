@@ -122,7 +122,7 @@ mod tests {
     fn call(command: &str) -> Call {
         let mut words = command.split(' ');
         let mut cmd = redis::cmd(words.next().unwrap());
-        words.for_each(|word| drop(cmd.arg(word)));
+        words.for_each(|word| _ = cmd.arg(word));
         Call::of(&cmd).unwrap()
     }
 
