@@ -30,7 +30,7 @@ use redis::{Cmd, FromRedisValue, Value};
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use waiter::Waiter;
 
@@ -52,6 +52,8 @@ struct Inner {
     disabled: Vec<String>,
     /// The source whose events this client passes on, and the handler that does so.
     source: Option<(TokenSource, HandlerId)>,
+    /// Messages that subscribers lost by being slow.
+    messages_dropped: Arc<AtomicU64>,
 }
 
 impl Drop for Inner {
@@ -84,6 +86,8 @@ pub struct Stats {
     pub reauthentications: u64,
     /// Attempts to sign a live connection in again that failed.
     pub reauthentication_failures: u64,
+    /// Messages that subscribers lost by being slow, all of this client's together.
+    pub messages_dropped: u64,
     /// Events that no handler heard of because the queue was full.
     pub events_dropped: u64,
 }
@@ -125,8 +129,14 @@ impl Client {
         let discovery = Arc::new(Discovery::new(thread));
         let connect_timeout = settings.connect_timeout;
         let node = Arc::new(Node::new(settings, events.clone()).with_discovery(Arc::clone(&discovery)));
-        let inner =
-            Inner { node: Arc::clone(&node), discovery: Arc::clone(&discovery), events, disabled, source };
+        let inner = Inner {
+            node: Arc::clone(&node),
+            discovery: Arc::clone(&discovery),
+            events,
+            disabled,
+            source,
+            messages_dropped: Arc::default(),
+        };
         let client = Self(Arc::new(inner));
         runtime::io(thread)?.spawn(supervise(Arc::clone(&node)));
         match node.settled().await {
@@ -319,7 +329,11 @@ impl Client {
 
     /// Figures since the client was made.
     pub fn stats(&self) -> Stats {
-        let mut stats = Stats { events_dropped: self.0.events.dropped(), ..Stats::default() };
+        let mut stats = Stats {
+            messages_dropped: self.0.messages_dropped.load(Ordering::Relaxed),
+            events_dropped: self.0.events.dropped(),
+            ..Stats::default()
+        };
         for node in self.all_nodes() {
             let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
             stats.commands += count(&node.counters.submitted);
@@ -344,6 +358,11 @@ impl Client {
         }
         let work = Arc::clone(&self.0.node).subscribe(kind, names, Arc::clone(queue));
         runtime::io(0)?.spawn(work).await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Where its subscribers count what they lose.
+    pub(crate) fn messages_dropped(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.0.messages_dropped)
     }
 
     /// Ends a queue's subscriptions.

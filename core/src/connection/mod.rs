@@ -15,6 +15,7 @@ mod inflight;
 #[cfg(test)]
 mod life_tests;
 mod link;
+mod listener;
 mod monitor;
 pub(crate) mod node;
 mod one_reply;

@@ -5,22 +5,24 @@ use super::batch::{Batch, CompletionSink};
 use super::blocking::Pool;
 use super::cluster::Discovery;
 use super::decode::decode;
+use super::establish::Fresh;
 use super::guest;
 use super::link::Link;
+use super::listener::Listener;
 use super::one_reply::OneReply;
 use super::outbox::{Failure, Outbox};
 use super::redirect::Rerouter;
 use super::settings::{Settings, Target};
-use super::subscriptions::{Change, Subscriptions, needs_resp3};
+use super::subscriptions::{Change, Subscriptions};
 use crate::error::{Error, ErrorCode, Result};
-use crate::event::EventHub;
+use crate::event::{Event, EventHub};
 use crate::pubsub::{Kind, Queue};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 
 /// "For ever" as a deadline can hold it.
@@ -77,6 +79,8 @@ pub(crate) struct Node {
     discovery: Option<Arc<Discovery>>,
     /// Where else this connection can be made: any node can tell the map and pass messages on.
     more_targets: Mutex<Vec<Target>>,
+    /// Their connection, where the shared one cannot carry them.
+    pub(super) listener: Listener,
     pub(crate) events: EventHub,
     pub(crate) counters: Counters,
     pub(super) state: watch::Sender<State>,
@@ -94,6 +98,7 @@ impl Node {
             rerouter: Rerouter::default(),
             discovery: None,
             more_targets: Mutex::default(),
+            listener: Listener::new(),
             settings,
             events,
             counters: Counters::default(),
@@ -196,9 +201,6 @@ impl Node {
         if let State::Closed(error) = self.state() {
             return Err(error);
         }
-        if self.active().is_some_and(|link| !link.is_resp3()) {
-            return Err(needs_resp3());
-        }
         let changes = self.subscriptions.add(kind, &names, &queue);
         self.tell(changes);
         let limit = self.settings.command_timeout;
@@ -211,11 +213,15 @@ impl Node {
                 self.unsubscribe(kind, Some(&names), &queue);
                 Err(error)
             }
-            Err(_) => Err(Error::new(
-                ErrorCode::Timeout,
-                format!("The subscription was not confirmed within {} ms.", limit.as_millis()),
-                "It is made as soon as there is a connection; see last_error.",
-            )),
+            Err(_) => {
+                let trouble = self.listener.trouble().filter(|_| self.listener.is_apart());
+                let why = trouble.map_or_else(|| ".".to_owned(), |error| format!(": {}", error.message()));
+                Err(Error::new(
+                    ErrorCode::Timeout,
+                    format!("The subscription was not confirmed within {} ms{why}", limit.as_millis()),
+                    "It is made as soon as there is a connection; see last_error.",
+                ))
+            }
         }
     }
 
@@ -227,7 +233,8 @@ impl Node {
 
     /// Tells the server of changed subscriptions. Without a connection the next one is told everything.
     pub(super) fn tell(&self, changes: Vec<Change>) {
-        let Some(link) = self.active().filter(|_| !changes.is_empty()) else { return };
+        let link = if self.listener.is_apart() { self.listener.active() } else { self.active() };
+        let Some(link) = link.filter(|_| !changes.is_empty()) else { return };
         let Ok(runtime) = crate::runtime::io(0) else { return };
         for change in changes {
             let answer = Arc::new(OneReply::default());
@@ -248,6 +255,20 @@ impl Node {
             });
         }
         link.wake_driver();
+    }
+
+    /// From now on this connection's messages count. After a gap (`outage`) every listener is told of it.
+    pub(super) fn hear(&self, fresh: &Fresh, outage: Option<Duration>) {
+        let subscriptions = self.subscriptions.len();
+        self.subscriptions.switch(fresh.link.id(), outage);
+        if let Some(outage) = outage.filter(|_| subscriptions > 0) {
+            self.events.emit(Event::SubscriptionGap {
+                time: SystemTime::now(),
+                endpoint: Arc::clone(&fresh.label),
+                outage,
+                subscriptions,
+            });
+        }
     }
 
     /// The connection that takes from the outbox, if there is one.

@@ -4,6 +4,7 @@
 use super::establish::{Fresh, Purpose, establish};
 use super::monitor::{End, Monitor};
 use super::node::{Node, State, Wish, closed, not_connected};
+use super::one_reply::ping;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use std::future::Future;
@@ -153,7 +154,9 @@ impl Supervisor {
     fn lost(&mut self, error: &Error) {
         let node = &self.node;
         node.set_active(None);
-        node.subscriptions.lost();
+        if !node.listener.is_apart() {
+            node.subscriptions.lost();
+        }
         if let Some(rerouter) = node.rerouter.get().and_then(std::sync::Weak::upgrade) {
             rerouter.suspect();
         }
@@ -197,6 +200,8 @@ impl Supervisor {
                 outcome = establish(&node, &target, Purpose::Shared) => match outcome {
                     Ok(fresh) => {
                         if let Some(old) = self.node.active() {
+                            // Messages that were published before the fresh one listened stand before this answer.
+                            ping(&old, node.settings.command_timeout);
                             old.drain();
                             old.end_guest();
                         }
@@ -218,7 +223,9 @@ impl Supervisor {
                         tracing::info!(endpoint = %label, "connection replaced before its token's end");
                     }
                     Err(error) => {
-                        node.subscriptions.abandon();
+                        if !node.listener.is_apart() {
+                            node.subscriptions.abandon();
+                        }
                         tracing::warn!(endpoint = %label, %error, "no replacement for the connection yet");
                         let pause = node.settings.backoff_min;
                         tokio::select! {
@@ -244,7 +251,12 @@ impl Supervisor {
         // Active first: a subscription made from now on is told to this link by whoever makes it.
         self.node.set_active(Some(Arc::clone(&fresh.link)));
         self.node.set_reached(&fresh.label);
-        self.node.subscriptions.switch(fresh.link.id(), outage);
+        if fresh.link.is_resp3() {
+            self.node.listener.rest();
+            self.node.hear(&fresh, outage);
+        } else {
+            self.node.listener.work(&self.node, outage);
+        }
         fresh.link.open();
         self.node.tell(self.node.subscriptions.take_late());
         Monitor::new(Arc::clone(&self.node), fresh.link, fresh.label, fresh.token)

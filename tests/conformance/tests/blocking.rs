@@ -63,6 +63,36 @@ impl Seen {
     }
 }
 
+/// How a consumer gets what is pushed.
+#[derive(Clone, Copy)]
+enum Way {
+    Pop,
+    Move,
+    Group(usize),
+}
+
+/// Waits again and again until it is told to stop and is given `end`.
+async fn consume(client: Client, way: Way, seen: Seen, stop: Arc<AtomicBool>) {
+    while !stop.load(Ordering::Relaxed) {
+        let number: String = match way {
+            Way::Pop => client.execute::<(String, _)>(cmd("BLPOP").arg(&["list", "0"])).await.unwrap().1,
+            Way::Move => {
+                client.execute(cmd("BLMOVE").arg(&["from", "to", "LEFT", "RIGHT", "0"])).await.unwrap()
+            }
+            Way::Group(name) => {
+                let name = name.to_string();
+                let args = ["GROUP", "group", &name, "COUNT", "1", "BLOCK", "0", "STREAMS", "stream", ">"];
+                let found: Value = client.execute(cmd("XREADGROUP").arg(&args)).await.unwrap();
+                let text = format!("{found:?}");
+                text.split("number=").nth(1).unwrap().split('\'').next().unwrap().to_owned()
+            }
+        };
+        if number != "end" {
+            seen.note(&number);
+        }
+    }
+}
+
 /// Many consumers wait through three lives of a token while one producer numbers what it pushes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_or_taken_twice_at_a_token_s_end() {
@@ -76,42 +106,10 @@ async fn nothing_is_lost_or_taken_twice_at_a_token_s_end() {
     let seen: [Seen; 3] = Default::default();
     let stop = Arc::new(AtomicBool::new(false));
     let mut consumers = Vec::new();
-    for consumer in 0..CONSUMERS {
-        let (client, [popped, moved, read], stop) = (client.clone(), seen.clone(), Arc::clone(&stop));
-        let pops = client.clone();
-        let stopped = Arc::clone(&stop);
-        consumers.push(tokio::spawn(async move {
-            while !stopped.load(Ordering::Relaxed) {
-                let (_, element): (String, String) =
-                    pops.execute(cmd("BLPOP").arg(&["list", "0"])).await.unwrap();
-                if element != "end" {
-                    popped.note(&element);
-                }
-            }
-        }));
-        let moves = client.clone();
-        let stopped = Arc::clone(&stop);
-        consumers.push(tokio::spawn(async move {
-            while !stopped.load(Ordering::Relaxed) {
-                let args = ["from", "to", "LEFT", "RIGHT", "0"];
-                let element: String = moves.execute(cmd("BLMOVE").arg(&args)).await.unwrap();
-                if element != "end" {
-                    moved.note(&element);
-                }
-            }
-        }));
-        consumers.push(tokio::spawn(async move {
-            while !stop.load(Ordering::Relaxed) {
-                let name = consumer.to_string();
-                let args = ["GROUP", "group", &name, "COUNT", "1", "BLOCK", "0", "STREAMS", "stream", ">"];
-                let found: Value = client.execute(cmd("XREADGROUP").arg(&args)).await.unwrap();
-                let text = format!("{found:?}");
-                let number = text.split("number=").nth(1).unwrap().split('\'').next().unwrap();
-                if number != "end" {
-                    read.note(number);
-                }
-            }
-        }));
+    for name in 0..CONSUMERS {
+        for (way, seen) in [Way::Pop, Way::Move, Way::Group(name)].into_iter().zip(&seen) {
+            consumers.push(tokio::spawn(consume(client.clone(), way, seen.clone(), Arc::clone(&stop))));
+        }
     }
     until_blocked(&client, 3 * CONSUMERS as u64).await;
     let begun = Instant::now();
@@ -138,7 +136,9 @@ async fn nothing_is_lost_or_taken_twice_at_a_token_s_end() {
     for consumer in consumers {
         timeout(SOON, consumer).await.unwrap().unwrap();
     }
-    seen.iter().for_each(|seen| seen.check(pushed));
+    for seen in &seen {
+        seen.check(pushed);
+    }
     let stats = emulator.stats();
     assert_eq!(stats.connections.closed_at_expiry, 0);
     assert_eq!(stats.connections.opened, 1 + 3 * CONSUMERS as u64, "signed in again, none made anew");

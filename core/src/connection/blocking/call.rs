@@ -136,9 +136,7 @@ mod tests {
     fn call(command: &str) -> Call {
         let mut words = command.split(' ');
         let mut cmd = redis::cmd(words.next().unwrap());
-        words.for_each(|word| {
-            cmd.arg(word);
-        });
+        words.for_each(|word| _ = cmd.arg(word));
         Call::of(&cmd).unwrap()
     }
 

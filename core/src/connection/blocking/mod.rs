@@ -11,3 +11,4 @@ pub(crate) mod wait;
 
 pub(crate) use call::{Answers, Call};
 pub(crate) use pool::Pool;
+pub(super) use pool::over;

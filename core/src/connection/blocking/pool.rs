@@ -150,7 +150,7 @@ async fn ready(node: &Node) -> Result<()> {
 }
 
 /// Waits until the node is to close.
-pub(super) async fn over(node: &Node) {
+pub(in crate::connection) async fn over(node: &Node) {
     let _ = node.wish.subscribe().wait_for(|wish| *wish != Wish::Live).await;
 }
 
