@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::event::{EventHandler, EventHub, EventMask, HandlerId};
 use crate::pubsub::{Kind, Queue};
 use crate::runtime;
+use crate::stats::Stats;
 use crate::token::TokenSource;
 use bytes::Bytes;
 use redis::{Cmd, FromRedisValue, Value};
@@ -24,7 +25,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use waiter::Waiter;
 
 /// A client of one cache.
@@ -51,28 +52,6 @@ impl Drop for Inner {
         }
         self.node.wish(Wish::Stop);
     }
-}
-
-/// Figures of a client since it was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Commands handed over so far.
-    pub commands: u64,
-    /// Commands that wait to be written.
-    pub queued: usize,
-    /// Commands that were written and wait for their reply.
-    pub in_flight: usize,
-    /// Connections made, the first one included.
-    pub connections: u64,
-    /// Connections made after one was lost.
-    pub reconnects: u64,
-    /// Live connections signed in again.
-    pub reauthentications: u64,
-    /// Attempts to sign a live connection in again that failed.
-    pub reauthentication_failures: u64,
-    /// Events that no handler heard of because the queue was full.
-    pub events_dropped: u64,
 }
 
 thread_local! {
@@ -116,14 +95,14 @@ impl Client {
     /// [`ErrorCode::NotConnected`], [`ErrorCode::BacklogFull`], [`ErrorCode::Closed`], or what keeps the
     /// connection from being made; [`ErrorCode::UnexpectedReply`] when the reply does not convert.
     pub async fn execute<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
-        convert(self.send(command)?.await?)
+        convert(self.send(command)?.await?).inspect_err(|error| self.counted(error))
     }
 
     fn send(&self, command: &Cmd) -> Result<Waiter> {
         let (waiter, sink) = Waiter::new();
         ENCODER.with_borrow_mut(|batch| {
             batch.clear();
-            batch.push_cmd(command)?;
+            batch.push_cmd(command).inspect_err(|error| self.counted(error))?;
             self.submit(batch, 0, sink)
         })?;
         Ok(waiter)
@@ -149,7 +128,10 @@ impl Client {
         timeout: Duration,
     ) -> Result<()> {
         if !self.0.disabled.is_empty() {
-            batch.check_disabled(&self.0.disabled)?;
+            let count = batch.len();
+            batch
+                .check_disabled(&self.0.disabled)
+                .inspect_err(|error| self.0.node.counters.error(error.code(), count))?;
         }
         self.0.node.submit(batch, first_tag, sink, timeout)
     }
@@ -189,23 +171,22 @@ impl Client {
         self.0.source.as_ref().map(|(source, _)| source)
     }
 
-    /// Figures since the client was made.
+    /// Figures since the client was made, and how things stand now.
     pub fn stats(&self) -> Stats {
         let node = &self.0.node;
-        // Each lock for itself: see the order of locks in ARCHITECTURE.md.
-        let queued = node.outbox.lock().len();
-        let in_flight = node.active().map_or(0, |link| link.progress().inflight);
-        let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        Stats {
-            commands: count(&node.counters.submitted),
-            queued,
-            in_flight,
-            connections: count(&node.counters.connections),
-            reconnects: count(&node.counters.reconnects),
-            reauthentications: count(&node.counters.reauthentications),
-            reauthentication_failures: count(&node.counters.reauthentication_failures),
-            events_dropped: self.0.events.dropped(),
+        let mut stats = Stats { endpoint: Arc::clone(node.settings.label()), ..Stats::default() };
+        node.counters.fill(&mut stats);
+        stats.add(node.figures());
+        stats.events_dropped = self.0.events.dropped();
+        if let Some((source, _)) = &self.0.source {
+            source.state().fill(&mut stats, SystemTime::now());
         }
+        stats
+    }
+
+    /// Counts a command that ended in an error which nobody else has seen.
+    fn counted(&self, error: &Error) {
+        self.0.node.counters.error(error.code(), 1);
     }
 
     /// Subscribes a queue, on the thread that has the timers; see [`crate::Subscriber::subscribe`].

@@ -67,6 +67,7 @@ impl Client {
     /// [`ErrorCode::TransactionAborted`] says which command the server refused.
     pub async fn execute_pipeline(&self, pipeline: Pipeline) -> Result<Vec<Result<Value>>> {
         if let Some(error) = pipeline.refused {
+            self.counted(&error);
             return Err(error);
         }
         let count = pipeline.batch.len();

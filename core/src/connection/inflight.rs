@@ -30,6 +30,19 @@ pub(crate) struct Inflight {
     requests: usize,
     /// Index of the first flight that is not wholly sent.
     sending: usize,
+    /// What callers' requests were answered since this was last emptied: when they were handed over, and how many.
+    pub(crate) answered: Vec<(Instant, u64)>,
+}
+
+/// Whose request a reply answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// A caller's, who waits for it.
+    Callers,
+    /// keyless' own, or nobody waits for it any more.
+    Nobodys,
+    /// A subscription's: an error is not its last reply.
+    Announced,
 }
 
 impl Inflight {
@@ -56,6 +69,25 @@ impl Inflight {
         if flight.sent == flight.block.bytes.len() {
             self.sending += 1;
         }
+    }
+
+    /// Whose request the reply with this number answers, counted from the next one.
+    pub(crate) fn whose(&self, mut number: usize) -> Whose {
+        for flight in &self.flights {
+            let left = flight.block.ends.len() - flight.next;
+            if number >= left {
+                number -= left;
+                continue;
+            }
+            let request = flight.next + number;
+            let run = flight.block.runs.partition_point(|run| run.first <= request) - 1;
+            return match &flight.block.runs[run] {
+                run if run.announced => Whose::Announced,
+                run if run.sink.is_none() || flight.own => Whose::Nobodys,
+                _ => Whose::Callers,
+            };
+        }
+        Whose::Nobodys
     }
 
     /// Hands whole reply frames to those who wait for them: `block[..ends[0]]` is the first one.
@@ -91,6 +123,9 @@ impl Inflight {
             }
             if let Some(sink) = &run.sink {
                 let tag = run.first_tag + (flight.next - run.first) as u64;
+                if let Some(submitted) = run.submitted {
+                    self.answered.push((submitted, count as u64));
+                }
                 wake_later(wakers, sink.complete(tag, Replies { block, start, ends: now }));
             }
             start = now[count - 1];
@@ -130,6 +165,7 @@ impl Inflight {
                         run.first,
                         flight.next.max(run.first)..end,
                         error,
+                        flight.own,
                     ));
                 }
             }
@@ -153,7 +189,8 @@ impl Inflight {
                 let (run, end) = (&block.runs[index], block.run_end(index));
                 let Some(sink) = &run.sink else { continue };
                 let first = flight.next.max(run.first);
-                let fail = |range| failure(Arc::clone(sink), run.first_tag, run.first, range, &lost);
+                let fail =
+                    |range| failure(Arc::clone(sink), run.first_tag, run.first, range, &lost, flight.own);
                 if flight.own {
                     failures.push(fail(first..end));
                 } else if run.atomic {
@@ -192,12 +229,14 @@ fn failure(
     first: usize,
     range: std::ops::Range<usize>,
     error: &Error,
+    own: bool,
 ) -> Failure {
     Failure {
         sink,
         first_tag: first_tag + (range.start - first) as u64,
         count: range.len(),
         error: error.clone().executed(true),
+        own,
     }
 }
 
@@ -239,7 +278,8 @@ mod tests {
             for name in *names {
                 batch.push(&[name]).unwrap();
             }
-            block.take_in(&mut batch, sink.clone(), *tag, Instant::now() + Duration::from_secs(5));
+            let now = Instant::now();
+            block.take_in(&mut batch, sink.clone(), *tag, now, now + Duration::from_secs(5));
         }
         block
     }
@@ -322,7 +362,8 @@ mod tests {
             batch.push(&["INCR", "k"]).unwrap();
             batch.push(&["GET", "k"]).unwrap();
             let mut block = Block::default();
-            block.take_in(&mut batch.into_transaction(), sink.clone(), 0, Instant::now());
+            let now = Instant::now();
+            block.take_in(&mut batch.into_transaction(), sink.clone(), 0, now, now);
             let mut inflight = Inflight::default();
             let all = block.bytes.len();
             inflight.push(block, false);
@@ -336,6 +377,30 @@ mod tests {
                 if sent_all { 3 } else { 0 }
             );
         }
+    }
+
+    #[test]
+    fn it_knows_whose_a_reply_is_and_since_when_its_caller_waits() {
+        let (sink, later) = (Arc::new(Recorder::default()), Instant::now() + Duration::from_secs(9));
+        let mut inflight = Inflight::default();
+        inflight.push(block(&[(&["a", "b"], 1), (&["c"], 7)], &sink), false);
+        inflight.push(block(&[(&["PING"], 0)], &sink), true);
+        let mut announced = block(&[(&["PING"], 0)], &sink);
+        announced.runs[0].announced = true;
+        inflight.push(announced, true);
+        let whose = |inflight: &Inflight| (0..6).map(|number| inflight.whose(number)).collect::<Vec<_>>();
+        use Whose::{Announced, Callers, Nobodys};
+        assert_eq!(whose(&inflight), [Callers, Callers, Callers, Nobodys, Announced, Nobodys]);
+        while !inflight.unsent().is_empty() {
+            inflight.sent(inflight.unsent().len());
+        }
+        let (bytes, ends) = replies(&["+1\r\n"]);
+        assert!(inflight.deliver(&bytes, 0, &ends, &mut Vec::new(), &mut Vec::new()));
+        assert_eq!(whose(&inflight)[..3], [Callers, Callers, Nobodys]);
+        assert_eq!(inflight.answered.iter().map(|(_, count)| *count).collect::<Vec<_>>(), [1]);
+        let told = inflight.expire(later, &lost());
+        assert_eq!(told.iter().filter(|failure| !failure.own).map(|failure| failure.count).sum::<usize>(), 2);
+        assert_eq!(whose(&inflight)[..2], [Nobodys, Nobodys], "nobody waits any more");
     }
 
     #[test]

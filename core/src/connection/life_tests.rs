@@ -133,7 +133,9 @@ async fn an_end_wished_before_the_connection_s_task_first_runs_is_not_missed() {
         let peer = start(|_| {});
         let node = node(settings(peer));
         let (outbox, subscriptions) = (Arc::clone(&node.outbox), Arc::clone(&node.subscriptions));
-        let link = Arc::new(Link::new(dial(peer), outbox, subscriptions, 1 << 20).unwrap());
+        let link = Arc::new(
+            Link::new(dial(peer), outbox, subscriptions, Arc::clone(&node.counters), 1 << 20).unwrap(),
+        );
         link.open();
         let mut monitor = Monitor::new(Arc::clone(&node), link, "peer:1".into(), None);
         node.wish(wish);
@@ -171,7 +173,7 @@ async fn what_an_old_connection_gives_back_after_the_end_is_told_so() {
     let node = node(settings(peer));
     let (outbox, subscriptions) = (Arc::clone(&node.outbox), Arc::clone(&node.subscriptions));
     // A connection whose drain timed out lives on beside its successor, with a request that only reads.
-    let old = Link::new(dial(peer), outbox, subscriptions, 1 << 20).unwrap();
+    let old = Link::new(dial(peer), outbox, subscriptions, Arc::clone(&node.counters), 1 << 20).unwrap();
     old.open();
     let sink = Arc::new(Recorder::default());
     let mut batch = Batch::new();

@@ -4,9 +4,10 @@
 //! `supervisor`'s and `reauth`'s.
 
 use super::batch::{Batch, CompletionSink};
+use super::counters::Counters;
 use super::frame::Scanner;
 use super::guests::Guests;
-use super::inflight::Inflight;
+use super::inflight::{Inflight, Whose};
 use super::outbox::{Block, Failure, Outbox, Run};
 use super::subscriptions::{LinkId, Subscriptions};
 use super::transport::{Received, Transport};
@@ -37,6 +38,7 @@ pub(crate) struct Link {
     /// There are requests of keyless' own to be written.
     own_waits: AtomicBool,
     subscriptions: Arc<Subscriptions>,
+    counters: Arc<Counters>,
     pub(super) io: Mutex<Io>,
     /// The socket as the host's runtime sees it: only its readiness is used. None while a guest drives, so
     /// that the host is not woken for nothing.
@@ -74,6 +76,10 @@ pub(super) struct Io {
     ends: Vec<usize>,
     /// Pushes among the frames of one read: before which reply they came, and where they are.
     pushes: Vec<(usize, usize, usize)>,
+    /// Error replies among the frames of one read: the how manieth reply, and where it is.
+    refusals: Vec<(usize, usize, usize)>,
+    /// When the server last sent anything.
+    heard: Instant,
     wakers: Vec<Waker>,
     /// The last write left bytes behind: the socket must become writable first.
     pub(super) blocked: bool,
@@ -86,6 +92,8 @@ pub(crate) struct Progress {
     pub(crate) inflight: usize,
     /// Reads that brought something so far.
     pub(crate) received: u64,
+    /// When the server last sent anything, or the connection was made.
+    pub(crate) heard: Instant,
 }
 
 impl Link {
@@ -96,6 +104,7 @@ impl Link {
         transport: Transport,
         outbox: Arc<Mutex<Outbox>>,
         subscriptions: Arc<Subscriptions>,
+        counters: Arc<Counters>,
         max_reply_bytes: usize,
     ) -> io::Result<Self> {
         let reactor = Mutex::new(Some(TcpStream::from_std(transport.socket().try_clone()?)?));
@@ -109,6 +118,8 @@ impl Link {
             done: Vec::new(),
             ends: Vec::new(),
             pushes: Vec::new(),
+            refusals: Vec::new(),
+            heard: Instant::now(),
             wakers: Vec::new(),
             blocked: false,
         };
@@ -117,6 +128,7 @@ impl Link {
             resp3: AtomicBool::new(false),
             own_waits: AtomicBool::new(false),
             subscriptions,
+            counters,
             io: Mutex::new(io),
             reactor,
             outbox,
@@ -157,7 +169,15 @@ impl Link {
     }
 
     fn push_own(&self, batch: Batch, sink: Arc<dyn CompletionSink>, deadline: Instant, announced: bool) {
-        let run = Run { sink: Some(sink), first_tag: 0, first: 0, deadline, atomic: false, announced };
+        let run = Run {
+            sink: Some(sink),
+            first_tag: 0,
+            first: 0,
+            submitted: None,
+            deadline,
+            atomic: false,
+            announced,
+        };
         let mut io = self.io.lock();
         io.own.push(Block { bytes: batch.bytes, ends: batch.ends, runs: vec![run] });
         self.own_waits.store(true, Ordering::Release);
@@ -212,6 +232,7 @@ impl Link {
         Progress {
             inflight: io.inflight.len() + io.own.iter().map(|block| block.ends.len()).sum::<usize>(),
             received: self.received.load(Ordering::Relaxed),
+            heard: io.heard,
         }
     }
 
@@ -223,6 +244,7 @@ impl Link {
     /// Tells requests under way whose time is up.
     pub(crate) fn expire(&self, now: Instant, error: &Error) {
         let failures = self.io.lock().inflight.expire(now, error);
+        self.counters.failed(&failures);
         Failure::tell(failures);
     }
 
@@ -431,9 +453,12 @@ impl Link {
 
     /// Hands the whole frames that were read to those who wait for them.
     fn hand_out(&self, io: &mut Io) -> Result<()> {
-        let Io { scanner, replies, inflight, emptied, ends, pushes, wakers, .. } = io;
+        // One look at the clock per read, however many replies it brought.
+        io.heard = Instant::now();
+        let Io { scanner, replies, inflight, emptied, ends, pushes, refusals, wakers, heard, .. } = io;
         ends.clear();
         pushes.clear();
+        refusals.clear();
         let mut start = 0;
         let mut verdict = Ok(());
         while start < replies.len() {
@@ -443,6 +468,9 @@ impl Link {
                     if frame.push {
                         pushes.push((ends.len(), start, end));
                     } else {
+                        if matches!(replies[start], b'-' | b'!') {
+                            refusals.push((ends.len(), start, end));
+                        }
                         ends.push(end);
                     }
                     start = end;
@@ -456,6 +484,14 @@ impl Link {
         }
         if start > 0 {
             let block = replies.split_to(start).freeze();
+            let mut announced = 0;
+            for &(number, start, end) in refusals.iter() {
+                match inflight.whose(number - announced) {
+                    Whose::Callers => self.counters.error_reply(&block[start..end]),
+                    Whose::Announced => announced += 1,
+                    Whose::Nobodys => {}
+                }
+            }
             let (mut from, mut begin) = (0, 0);
             for &(before, push_start, push_end) in pushes.iter() {
                 if before > from && !inflight.deliver(&block, begin, &ends[from..before], wakers, emptied) {
@@ -467,6 +503,7 @@ impl Link {
             if !inflight.deliver(&block, begin, &ends[from..], wakers, emptied) {
                 return Err(out_of_step());
             }
+            self.counters.answered(*heard, &mut inflight.answered);
         }
         // Room for the next read, or for the rest of a long string: as much again as has arrived.
         let missing = scanner.needed().saturating_sub(replies.len());
@@ -494,6 +531,7 @@ impl Link {
             failures.extend(outbox.put_back(again));
             outbox.wake()
         };
+        self.counters.failed(&failures);
         Failure::tell(failures);
         wakers.into_iter().chain(sleeper).for_each(Waker::wake);
     }

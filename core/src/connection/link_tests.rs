@@ -40,11 +40,12 @@ fn exchange(count: usize, pieces: Vec<Vec<u8>>, limit: usize) -> (Vec<Result<Vec
     }
     let expects = batch.bytes.len();
     let deadline = Instant::now() + Duration::from_mins(1);
-    outbox.lock().submit(&mut batch, sink.clone(), 0, deadline).unwrap();
+    outbox.lock().submit(&mut batch, sink.clone(), 0, Instant::now(), deadline).unwrap();
     let (transport, peer) = connect(expects, pieces);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let error = runtime.block_on(async {
-        let link = Link::new(transport, outbox, Arc::new(Subscriptions::new()), limit).unwrap();
+        let link =
+            Link::new(transport, outbox, Arc::new(Subscriptions::new()), Arc::default(), limit).unwrap();
         link.open();
         let error = poll_fn(|cx| link.poll(cx)).await;
         link.end(&error);

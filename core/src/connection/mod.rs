@@ -2,6 +2,7 @@
 
 mod batch;
 mod command;
+mod counters;
 pub(crate) mod decode;
 mod dial;
 pub(crate) mod frame;

@@ -2,6 +2,7 @@
 //! connections come and go is `supervisor`'s.
 
 use super::batch::{Batch, CompletionSink};
+use super::counters::Counters;
 use super::decode::decode;
 use super::guest;
 use super::link::Link;
@@ -16,7 +17,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -47,16 +48,6 @@ pub(crate) enum Wish {
     Stop,
 }
 
-/// Figures of one endpoint since the client was made.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) submitted: AtomicU64,
-    pub(crate) connections: AtomicU64,
-    pub(crate) reconnects: AtomicU64,
-    pub(crate) reauthentications: AtomicU64,
-    pub(crate) reauthentication_failures: AtomicU64,
-}
-
 /// An endpoint.
 pub(crate) struct Node {
     pub(crate) settings: Settings,
@@ -65,7 +56,7 @@ pub(crate) struct Node {
     active: Mutex<Option<Arc<Link>>>,
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) events: EventHub,
-    pub(crate) counters: Counters,
+    pub(crate) counters: Arc<Counters>,
     pub(super) state: watch::Sender<State>,
     pub(super) wish: watch::Sender<Wish>,
 }
@@ -78,7 +69,7 @@ impl Node {
             subscriptions: Arc::new(Subscriptions::new()),
             settings,
             events,
-            counters: Counters::default(),
+            counters: Arc::default(),
             state: watch::Sender::new(State::Connecting),
             wish: watch::Sender::new(Wish::Live),
         }
@@ -102,7 +93,9 @@ impl Node {
         let kept = Arc::clone(&sink);
         let (asleep, enough) = {
             let mut outbox = self.outbox.lock();
-            outbox.submit(batch, sink, first_tag, deadline)?;
+            outbox
+                .submit(batch, sink, first_tag, now, deadline)
+                .inspect_err(|error| self.counters.error(error.code(), batch.len()))?;
             (outbox.is_asleep(), outbox.is_enough())
         };
         drop(kept);
@@ -235,12 +228,14 @@ impl Node {
             _ => unsent(self.settings.command_timeout, None),
         };
         let failures = self.outbox.lock().remove(Some(now), &error.at(Arc::clone(self.settings.label())));
+        self.counters.failed(&failures);
         Failure::tell(failures);
     }
 
     /// Ends all waiting commands.
     pub(super) fn fail_waiting(&self, error: &Error) {
         let failures = self.outbox.lock().remove(None, error);
+        self.counters.failed(&failures);
         Failure::tell(failures);
     }
 }

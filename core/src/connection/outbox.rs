@@ -22,6 +22,8 @@ pub(crate) struct Run {
     pub(crate) first_tag: u64,
     /// The index of the run's first request in its block.
     pub(crate) first: usize,
+    /// When it was handed over; `None` for keyless' own requests, whose duration is nobody's.
+    pub(crate) submitted: Option<Instant>,
     /// When the caller stops waiting.
     pub(crate) deadline: Instant,
     /// A transaction: all of it or nothing.
@@ -71,6 +73,7 @@ impl Block {
             sink: run.sink.clone(),
             first_tag: run.first_tag + (range.start - run.first) as u64,
             first: self.ends.len(),
+            submitted: run.submitted,
             deadline: run.deadline,
             atomic: run.atomic,
             announced: run.announced,
@@ -85,6 +88,7 @@ impl Block {
         batch: &mut Batch,
         sink: Arc<dyn CompletionSink>,
         first_tag: u64,
+        submitted: Instant,
         deadline: Instant,
     ) {
         let first = self.ends.len();
@@ -92,6 +96,7 @@ impl Block {
             sink: Some(sink),
             first_tag,
             first,
+            submitted: Some(submitted),
             deadline,
             atomic: batch.atomic,
             announced: false,
@@ -114,6 +119,8 @@ pub(crate) struct Failure {
     pub(crate) first_tag: u64,
     pub(crate) count: usize,
     pub(crate) error: Error,
+    /// Requests of keyless itself.
+    pub(crate) own: bool,
 }
 
 impl Failure {
@@ -176,6 +183,7 @@ impl Outbox {
         batch: &mut Batch,
         sink: Arc<dyn CompletionSink>,
         first_tag: u64,
+        submitted: Instant,
         deadline: Instant,
     ) -> Result<()> {
         if let Some(refusal) = &self.refusal {
@@ -195,11 +203,11 @@ impl Outbox {
         self.bytes += bytes;
         match self.blocks.back_mut() {
             Some(block) if block.bytes.len() + bytes <= BLOCK_BYTES => {
-                block.take_in(batch, sink, first_tag, deadline);
+                block.take_in(batch, sink, first_tag, submitted, deadline);
             }
             _ => {
                 let mut block = self.spare.pop().unwrap_or_default();
-                block.take_in(batch, sink, first_tag, deadline);
+                block.take_in(batch, sink, first_tag, submitted, deadline);
                 self.blocks.push_back(block);
             }
         }
@@ -277,6 +285,7 @@ impl Outbox {
                         first_tag: run.first_tag,
                         count: range.len(),
                         error: error.clone(),
+                        own: false,
                     });
                 }
             }
@@ -361,8 +370,8 @@ pub(crate) mod tests {
     fn batches_gather_in_one_block_and_leave_in_order() {
         let (mut outbox, sink) = (outbox(), Arc::new(Recorder::default()));
         let later = Instant::now() + Duration::from_secs(1);
-        outbox.submit(&mut batch(&["a.1", "a.2"]), sink.clone(), 10, later).unwrap();
-        outbox.submit(&mut batch(&["b.1"]), sink, 20, later).unwrap();
+        outbox.submit(&mut batch(&["a.1", "a.2"]), sink.clone(), 10, Instant::now(), later).unwrap();
+        outbox.submit(&mut batch(&["b.1"]), sink, 20, Instant::now(), later).unwrap();
         let block = outbox.take(&mut Vec::new()).unwrap();
         assert_eq!((block.ends.len(), block.runs.len(), outbox.len()), (3, 2, 0));
         assert!(block.request(2).ends_with(b"b.1\r\n"));
@@ -373,9 +382,12 @@ pub(crate) mod tests {
     fn a_full_queue_refuses_and_keeps_the_batch() {
         let (mut outbox, sink) = (outbox(), Arc::new(Recorder::default()));
         let later = Instant::now() + Duration::from_secs(1);
-        outbox.submit(&mut batch(&["x"; 4]), sink.clone(), 0, later).unwrap();
+        outbox.submit(&mut batch(&["x"; 4]), sink.clone(), 0, Instant::now(), later).unwrap();
         let mut more = batch(&["y"]);
-        assert_eq!(outbox.submit(&mut more, sink, 9, later).unwrap_err().code(), ErrorCode::BacklogFull);
+        assert_eq!(
+            outbox.submit(&mut more, sink, 9, Instant::now(), later).unwrap_err().code(),
+            ErrorCode::BacklogFull
+        );
         assert_eq!(more.len(), 1);
     }
 
@@ -384,9 +396,9 @@ pub(crate) mod tests {
         let (mut outbox, sink) = (outbox(), Arc::new(Recorder::default()));
         let now = Instant::now();
         let (sooner, later) = (now + Duration::from_secs(1), now + Duration::from_secs(9));
-        outbox.submit(&mut batch(&["a"]), sink.clone(), 1, later).unwrap();
-        outbox.submit(&mut batch(&["b", "c"]), sink.clone(), 2, sooner).unwrap();
-        outbox.submit(&mut batch(&["d"]), sink.clone(), 4, later).unwrap();
+        outbox.submit(&mut batch(&["a"]), sink.clone(), 1, Instant::now(), later).unwrap();
+        outbox.submit(&mut batch(&["b", "c"]), sink.clone(), 2, Instant::now(), sooner).unwrap();
+        outbox.submit(&mut batch(&["d"]), sink.clone(), 4, Instant::now(), later).unwrap();
         let error = Error::new(ErrorCode::Timeout, "Late.", "");
         Failure::tell(outbox.remove(Some(sooner), &error));
         assert_eq!(sink.0.lock().iter().map(|(tag, _)| *tag).collect::<Vec<_>>(), [2, 3]);
@@ -402,9 +414,9 @@ pub(crate) mod tests {
     fn what_is_put_back_leaves_first() {
         let (mut outbox, sink) = (outbox(), Arc::new(Recorder::default()));
         let later = Instant::now() + Duration::from_secs(1);
-        outbox.submit(&mut batch(&["old"]), sink.clone(), 0, later).unwrap();
+        outbox.submit(&mut batch(&["old"]), sink.clone(), 0, Instant::now(), later).unwrap();
         let old = outbox.take(&mut Vec::new()).unwrap();
-        outbox.submit(&mut batch(&["new"]), sink, 1, later).unwrap();
+        outbox.submit(&mut batch(&["new"]), sink, 1, Instant::now(), later).unwrap();
         assert!(outbox.put_back(vec![old]).is_empty());
         assert_eq!(outbox.len(), 2);
         assert!(outbox.take(&mut Vec::new()).unwrap().bytes.ends_with(b"old\r\n"));

@@ -306,6 +306,7 @@ async fn sign_in(
         transport,
         Arc::clone(&node.outbox),
         Arc::clone(&node.subscriptions),
+        Arc::clone(&node.counters),
         node.settings.max_reply_bytes,
     )
     .map_err(|error| {
