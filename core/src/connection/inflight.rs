@@ -264,6 +264,7 @@ pub(crate) fn wake_later(wakers: &mut Vec<Waker>, waker: Option<Waker>) {
 
 #[cfg(test)]
 mod tests {
+    use super::Whose::{Announced, Callers, Nobodys};
     use super::*;
     use crate::connection::batch::Batch;
     use crate::connection::outbox::tests::Recorder;
@@ -389,7 +390,6 @@ mod tests {
         announced.runs[0].announced = true;
         inflight.push(announced, true);
         let whose = |inflight: &Inflight| (0..6).map(|number| inflight.whose(number)).collect::<Vec<_>>();
-        use Whose::{Announced, Callers, Nobodys};
         assert_eq!(whose(&inflight), [Callers, Callers, Callers, Nobodys, Announced, Nobodys]);
         while !inflight.unsent().is_empty() {
             inflight.sent(inflight.unsent().len());

@@ -6,7 +6,7 @@ use super::outbox::Limits;
 use super::settings::{Settings, SignIn, Target};
 use super::transport::Transport;
 use crate::event::EventHub;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,7 +71,7 @@ fn serve(connection: usize, socket: &TcpStream, script: &dyn Fn(&Request<'_>)) {
 
 /// One command; `None` at the end.
 fn read(reader: &mut impl BufRead) -> Option<Vec<String>> {
-    let mut number = |reader: &mut dyn BufRead| -> Option<usize> {
+    let number = |reader: &mut dyn BufRead| -> Option<usize> {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
         line.get(1..)?.trim_end().parse().ok()
