@@ -22,7 +22,7 @@ pub mod stats;
 pub mod token;
 mod trust;
 
-pub use client::{Client, Identity, Pipeline};
+pub use client::{Client, Identity, NodeInfo, Pipeline, Scan, ScanOptions};
 pub use connection::{Batch, CompletionSink, MAX_ARGUMENT_BYTES, Replies};
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorCode, Result};

@@ -4,12 +4,15 @@
 mod connect;
 mod identity;
 mod pipeline;
+mod scan;
 mod waiter;
 
 pub use identity::Identity;
 pub use pipeline::Pipeline;
+pub use scan::{Scan, ScanOptions};
 
-use crate::connection::node::{Node, State, Wish, closed};
+use crate::connection::cluster::Discovery;
+use crate::connection::node::{Node, State, Wish, closed, times};
 use crate::connection::settings::{Settings, SignIn};
 use crate::connection::supervisor::supervise;
 use crate::connection::{Batch, CompletionSink};
@@ -37,7 +40,10 @@ use waiter::Waiter;
 pub struct Client(Arc<Inner>);
 
 struct Inner {
+    /// The connection to the endpoint itself.
     node: Arc<Node>,
+    /// The endpoint's nodes, if it has turned out to be a cluster.
+    discovery: Arc<Discovery>,
     events: EventHub,
     /// Commands that the options forbid, in upper case.
     disabled: Vec<String>,
@@ -51,7 +57,22 @@ impl Drop for Inner {
             source.events().remove(*handler);
         }
         self.node.wish(Wish::Stop);
+        if let Some(cluster) = self.discovery.cluster() {
+            cluster.close(Wish::Stop);
+        }
     }
+}
+
+/// A node that serves keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NodeInfo {
+    /// `host:port`, as the node announces it.
+    pub endpoint: Arc<str>,
+    /// How many of a cluster's 16,384 slots it serves; `None` where the server is no cluster.
+    pub slots: Option<usize>,
+    /// Whether it is connected and signed in.
+    pub ready: bool,
 }
 
 thread_local! {
@@ -74,14 +95,28 @@ impl Client {
             }
             _ => None,
         };
-        let node = Arc::new(Node::new(settings, events.clone()));
-        let client = Self(Arc::new(Inner { node: Arc::clone(&node), events, disabled, source }));
         let thread =
             NEXT_THREAD.fetch_add(1, Ordering::Relaxed) % io_threads.clamp(1, runtime::MAX_IO_THREADS);
+        let discovery = Arc::new(Discovery::new(thread));
+        let connect_timeout = settings.connect_timeout;
+        let node = Arc::new(Node::new(settings, events.clone()).with_discovery(Arc::clone(&discovery)));
+        let inner =
+            Inner { node: Arc::clone(&node), discovery: Arc::clone(&discovery), events, disabled, source };
+        let client = Self(Arc::new(inner));
         runtime::io(thread)?.spawn(supervise(Arc::clone(&node)));
         match node.settled().await {
             State::Closed(reason) => Err(reason),
-            _ => Ok(client),
+            _ => {
+                if let Some(cluster) = discovery.cluster() {
+                    // Nodes that are slow or down go on in the background.
+                    let cluster = Arc::clone(cluster);
+                    let settled = async move {
+                        let _ = tokio::time::timeout(connect_timeout, cluster.settled()).await;
+                    };
+                    let _ = runtime::io(thread)?.spawn(settled).await;
+                }
+                Ok(client)
+            }
         }
     }
 
@@ -95,14 +130,14 @@ impl Client {
     /// [`ErrorCode::NotConnected`], [`ErrorCode::BacklogFull`], [`ErrorCode::Closed`], or what keeps the
     /// connection from being made; [`ErrorCode::UnexpectedReply`] when the reply does not convert.
     pub async fn execute<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
-        convert(self.send(command)?.await?).inspect_err(|error| self.counted(error))
+        convert(self.send(command)?.await?).inspect_err(|error| self.counted(error, 1))
     }
 
     fn send(&self, command: &Cmd) -> Result<Waiter> {
         let (waiter, sink) = Waiter::new();
         ENCODER.with_borrow_mut(|batch| {
             batch.clear();
-            batch.push_cmd(command).inspect_err(|error| self.counted(error))?;
+            batch.push_cmd(command).inspect_err(|error| self.counted(error, 1))?;
             self.submit(batch, 0, sink)
         })?;
         Ok(waiter)
@@ -127,13 +162,26 @@ impl Client {
         sink: Arc<dyn CompletionSink>,
         timeout: Duration,
     ) -> Result<()> {
-        if !self.0.disabled.is_empty() {
-            let count = batch.len();
-            batch
-                .check_disabled(&self.0.disabled)
-                .inspect_err(|error| self.0.node.counters.error(error.code(), count))?;
+        let count = batch.len();
+        let handed_over = || {
+            if !self.0.disabled.is_empty() {
+                batch.check_disabled(&self.0.disabled)?;
+            }
+            match self.0.discovery.cluster() {
+                None => self.0.node.submit(batch, first_tag, sink, timeout),
+                Some(cluster) => cluster.submit(batch, first_tag, &sink, times(timeout)),
+            }
+        };
+        match handed_over() {
+            Ok(()) => {
+                self.0.node.counters.submitted.fetch_add(count as u64, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => {
+                self.counted(&error, count);
+                Err(error)
+            }
         }
-        self.0.node.submit(batch, first_tag, sink, timeout)
     }
 
     /// Calls `handler` for the events in `mask`: those of this client's connections and of its token source.
@@ -150,7 +198,10 @@ impl Client {
 
     /// Whether there is a signed-in connection now.
     pub fn is_ready(&self) -> bool {
-        matches!(self.0.node.state(), State::Ready)
+        match self.0.discovery.cluster() {
+            None => matches!(self.0.node.state(), State::Ready),
+            Some(cluster) => cluster.is_ready(),
+        }
     }
 
     /// Why there is no connection now; `None` while there is one or the first one is being made.
@@ -166,6 +217,58 @@ impl Client {
         self.0.node.settings.label()
     }
 
+    /// The endpoint's own connection and the nodes of the cluster, if it is one.
+    fn all_nodes(&self) -> impl Iterator<Item = Arc<Node>> {
+        let nodes = self.0.discovery.cluster().map(|cluster| cluster.nodes()).unwrap_or_default();
+        std::iter::once(Arc::clone(&self.0.node)).chain(nodes)
+    }
+
+    /// The nodes that serve keys now: one entry for a single server, one per primary for a cluster.
+    pub fn nodes(&self) -> Vec<NodeInfo> {
+        let Some(cluster) = self.0.discovery.cluster() else {
+            let node = &self.0.node;
+            return vec![NodeInfo {
+                endpoint: Arc::clone(node.settings.label()),
+                slots: None,
+                ready: matches!(node.state(), State::Ready),
+            }];
+        };
+        let info = |(_, node, slots): (_, Arc<Node>, usize)| NodeInfo {
+            endpoint: Arc::clone(node.settings.label()),
+            slots: Some(slots),
+            ready: matches!(node.state(), State::Ready),
+        };
+        cluster.primaries().into_iter().map(info).collect()
+    }
+
+    /// Sends one command to one node, by its `host:port` as [`Client::nodes`] gives it: for what is asked of
+    /// a single node, such as `INFO` or `SLOWLOG GET`.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidEndpoint`] when there is no such node, otherwise as [`Client::execute`].
+    pub async fn execute_on<T: FromRedisValue>(&self, endpoint: &str, command: &Cmd) -> Result<T> {
+        let node = self.all_nodes().find(|node| &**node.settings.label() == endpoint).ok_or_else(|| {
+            let known: Vec<_> = self.nodes().iter().map(|node| node.endpoint.to_string()).collect();
+            Error::new(
+                ErrorCode::InvalidEndpoint,
+                format!("There is no node {endpoint} now; there are: {}.", known.join(", ")),
+                "Ask Client::nodes for the nodes: they change.",
+            )
+        })?;
+        self.ask_node(&node, command).await
+    }
+
+    async fn ask_node<T: FromRedisValue>(&self, node: &Node, command: &Cmd) -> Result<T> {
+        let (waiter, sink) = Waiter::new();
+        let mut batch = Batch::new();
+        batch.push_cmd(command)?;
+        if !self.0.disabled.is_empty() {
+            batch.check_disabled(&self.0.disabled)?;
+        }
+        node.submit(&mut batch, 0, sink, node.settings.command_timeout)?;
+        convert(waiter.await?)
+    }
+
     /// The source of this client's tokens; `None` with an access key.
     pub fn token_source(&self) -> Option<&TokenSource> {
         self.0.source.as_ref().map(|(source, _)| source)
@@ -176,7 +279,7 @@ impl Client {
         let node = &self.0.node;
         let mut stats = Stats { endpoint: Arc::clone(node.settings.label()), ..Stats::default() };
         node.counters.fill(&mut stats);
-        stats.add(node.figures());
+        self.all_nodes().for_each(|node| stats.add(node.figures()));
         stats.events_dropped = self.0.events.dropped();
         if let Some((source, _)) = &self.0.source {
             source.state().fill(&mut stats, SystemTime::now());
@@ -184,20 +287,29 @@ impl Client {
         stats
     }
 
-    /// Counts a command that ended in an error which nobody else has seen.
-    fn counted(&self, error: &Error) {
-        self.0.node.counters.error(error.code(), 1);
+    /// Counts commands that ended in an error which nobody else has seen.
+    fn counted(&self, error: &Error, count: usize) {
+        self.0.node.counters.error(error.code(), count);
     }
 
     /// Subscribes a queue, on the thread that has the timers; see [`crate::Subscriber::subscribe`].
     pub(crate) async fn subscribe(&self, kind: Kind, names: Vec<Bytes>, queue: &Arc<Queue>) -> Result<()> {
+        if let (Kind::Shard, Some(cluster)) = (kind, self.0.discovery.cluster()) {
+            let (cluster, queue) = (Arc::clone(cluster), Arc::clone(queue));
+            let limit = self.0.node.settings.command_timeout;
+            let work = async move { cluster.shards().subscribe(&cluster, names, &queue, limit).await };
+            return runtime::io(0)?.spawn(work).await.unwrap_or_else(|_| Err(gone()));
+        }
         let work = Arc::clone(&self.0.node).subscribe(kind, names, Arc::clone(queue));
         runtime::io(0)?.spawn(work).await.unwrap_or_else(|_| Err(gone()))
     }
 
     /// Ends a queue's subscriptions.
     pub(crate) fn unsubscribe(&self, kind: Kind, names: Option<&[Bytes]>, queue: &Arc<Queue>) {
-        self.0.node.unsubscribe(kind, names, queue);
+        match (kind, self.0.discovery.cluster()) {
+            (Kind::Shard, Some(cluster)) => cluster.shards().unsubscribe(names, queue),
+            _ => self.0.node.unsubscribe(kind, names, queue),
+        }
     }
 
     /// Takes no more commands, finishes those that were handed over, and closes the connection.
@@ -206,10 +318,15 @@ impl Client {
     /// All clones are closed. Closing twice does no harm.
     pub async fn close(&self) {
         let node = &self.0.node;
+        let finish = Wish::Finish(Instant::now() + node.settings.command_timeout);
         if !matches!(node.state(), State::Closed(_)) {
-            node.wish(Wish::Finish(Instant::now() + node.settings.command_timeout));
-            node.closed().await;
+            node.wish(finish);
         }
+        if let Some(cluster) = self.0.discovery.cluster() {
+            cluster.close(finish);
+            cluster.closed().await;
+        }
+        node.closed().await;
     }
 }
 

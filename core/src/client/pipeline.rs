@@ -67,7 +67,7 @@ impl Client {
     /// [`ErrorCode::TransactionAborted`] says which command the server refused.
     pub async fn execute_pipeline(&self, pipeline: Pipeline) -> Result<Vec<Result<Value>>> {
         if let Some(error) = pipeline.refused {
-            self.counted(&error);
+            self.counted(&error, 1);
             return Err(error);
         }
         let count = pipeline.batch.len();

@@ -41,8 +41,13 @@ impl Counters {
         self.error(code_of_reply(word), 1);
     }
 
-    /// Commands of callers get no reply.
-    pub(super) fn failed(&self, failures: &[Failure]) {
+    /// Tells those whose requests get no reply, and counts the callers' among them.
+    pub(super) fn tell(&self, failures: Vec<Failure>) {
+        self.failed(&failures);
+        Failure::tell(failures);
+    }
+
+    fn failed(&self, failures: &[Failure]) {
         if failures.is_empty() {
             return;
         }

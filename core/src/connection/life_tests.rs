@@ -6,6 +6,7 @@ use super::link::Link;
 use super::monitor::{End, Monitor};
 use super::node::{Node, State, Wish, closed};
 use super::outbox::tests::Recorder;
+use super::redirect::Rerouter;
 use super::scripted_peer::{dial, node, settings, start};
 use super::settings::SignIn;
 use super::supervisor::supervise;
@@ -134,7 +135,16 @@ async fn an_end_wished_before_the_connection_s_task_first_runs_is_not_missed() {
         let node = node(settings(peer));
         let (outbox, subscriptions) = (Arc::clone(&node.outbox), Arc::clone(&node.subscriptions));
         let link = Arc::new(
-            Link::new(dial(peer), outbox, subscriptions, Arc::clone(&node.counters), 1 << 20).unwrap(),
+            Link::new(
+                dial(peer),
+                outbox,
+                subscriptions,
+                Rerouter::default(),
+                "test",
+                Arc::clone(&node.counters),
+                1 << 20,
+            )
+            .unwrap(),
         );
         link.open();
         let mut monitor = Monitor::new(Arc::clone(&node), link, "peer:1".into(), None);
@@ -175,7 +185,16 @@ async fn what_an_old_connection_gives_back_after_the_end_is_told_so() {
     let node = node(settings(peer));
     let (outbox, subscriptions) = (Arc::clone(&node.outbox), Arc::clone(&node.subscriptions));
     // A connection whose drain timed out lives on beside its successor, with a request that only reads.
-    let old = Link::new(dial(peer), outbox, subscriptions, Arc::clone(&node.counters), 1 << 20).unwrap();
+    let old = Link::new(
+        dial(peer),
+        outbox,
+        subscriptions,
+        Rerouter::default(),
+        "test",
+        Arc::clone(&node.counters),
+        1 << 20,
+    )
+    .unwrap();
     old.open();
     let sink = Arc::new(Recorder::default());
     let mut batch = Batch::new();

@@ -8,15 +8,16 @@ use super::counters::Counters;
 use super::frame::Scanner;
 use super::guests::Guests;
 use super::inflight::{Inflight, Whose};
-use super::outbox::{Block, Failure, Outbox, Run};
+use super::outbox::{Block, Outbox, Run};
+use super::redirect::{Order, Redirected, Rerouter};
 use super::subscriptions::{LinkId, Subscriptions};
 use super::transport::{Received, Transport};
 use crate::error::{Error, ErrorCode, Result};
 use bytes::BytesMut;
 use parking_lot::Mutex;
 use std::io::{self, ErrorKind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::io::Interest;
@@ -28,6 +29,9 @@ const REPLY_BYTES: usize = 64 << 10;
 /// Numbers the connections of the process.
 static NEXT_LINK: AtomicU64 = AtomicU64::new(1);
 
+/// So begins the push by which a node ends a subscription to a shard channel, its slot having moved.
+const SHARD_MOVED: &[u8] = b">3\r\n$12\r\nsunsubscribe";
+
 /// How many reads are done before others on the same thread get their turn.
 const MOST_TURNS: usize = 4;
 
@@ -38,6 +42,10 @@ pub(crate) struct Link {
     /// There are requests of keyless' own to be written.
     own_waits: AtomicBool,
     subscriptions: Arc<Subscriptions>,
+    /// Takes requests that belong to another node.
+    rerouter: Rerouter,
+    /// The server's host, which a redirection without a host means.
+    peer: Box<str>,
     counters: Arc<Counters>,
     pub(super) io: Mutex<Io>,
     /// The socket as the host's runtime sees it: only its readiness is used. None while a guest drives, so
@@ -81,6 +89,8 @@ pub(super) struct Io {
     /// When the server last sent anything.
     heard: Instant,
     wakers: Vec<Waker>,
+    /// Requests that belong to another node.
+    redirected: Vec<Redirected>,
     /// The last write left bytes behind: the socket must become writable first.
     pub(super) blocked: bool,
 }
@@ -104,6 +114,8 @@ impl Link {
         transport: Transport,
         outbox: Arc<Mutex<Outbox>>,
         subscriptions: Arc<Subscriptions>,
+        rerouter: Rerouter,
+        peer: &str,
         counters: Arc<Counters>,
         max_reply_bytes: usize,
     ) -> io::Result<Self> {
@@ -121,6 +133,7 @@ impl Link {
             refusals: Vec::new(),
             heard: Instant::now(),
             wakers: Vec::new(),
+            redirected: Vec::new(),
             blocked: false,
         };
         Ok(Self {
@@ -128,6 +141,8 @@ impl Link {
             resp3: AtomicBool::new(false),
             own_waits: AtomicBool::new(false),
             subscriptions,
+            rerouter,
+            peer: peer.into(),
             counters,
             io: Mutex::new(io),
             reactor,
@@ -177,6 +192,7 @@ impl Link {
             deadline,
             atomic: false,
             announced,
+            order: None,
         };
         let mut io = self.io.lock();
         io.own.push(Block { bytes: batch.bytes, ends: batch.ends, runs: vec![run] });
@@ -244,8 +260,7 @@ impl Link {
     /// Tells requests under way whose time is up.
     pub(crate) fn expire(&self, now: Instant, error: &Error) {
         let failures = self.io.lock().inflight.expire(now, error);
-        self.counters.failed(&failures);
-        Failure::tell(failures);
+        self.counters.tell(failures);
     }
 
     /// Writes from the calling thread if the connection is idle and nobody else drives it: that saves
@@ -328,7 +343,11 @@ impl Link {
             }
             let mut io = self.io.lock();
             let step = self.step(&mut io, socket, cx);
-            if !io.wakers.is_empty() || io.emptied.iter().any(|block| !block.runs.is_empty()) {
+            if !io.wakers.is_empty()
+                || !io.redirected.is_empty()
+                || io.emptied.iter().any(|block| !block.runs.is_empty())
+            {
+                let redirected = std::mem::take(&mut io.redirected);
                 let Io { emptied, done, inflight, wakers, .. } = &mut *io;
                 for block in emptied {
                     done.append(&mut block.runs);
@@ -340,6 +359,7 @@ impl Link {
                     self.has_answered(wakers.len(), outstanding);
                 }
                 done.clear();
+                self.reroute(redirected);
                 wakers.drain(..).for_each(Waker::wake);
                 io = self.io.lock();
                 if io.wakers.is_empty() {
@@ -455,7 +475,9 @@ impl Link {
     fn hand_out(&self, io: &mut Io) -> Result<()> {
         // One look at the clock per read, however many replies it brought.
         io.heard = Instant::now();
-        let Io { scanner, replies, inflight, emptied, ends, pushes, refusals, wakers, heard, .. } = io;
+        let Io {
+            scanner, replies, inflight, emptied, ends, pushes, refusals, wakers, redirected, heard, ..
+        } = io;
         ends.clear();
         pushes.clear();
         refusals.clear();
@@ -487,20 +509,30 @@ impl Link {
             let mut announced = 0;
             for &(number, start, end) in refusals.iter() {
                 match inflight.whose(number - announced) {
+                    Whose::Callers if self.is_redirection(&block[start..end]) => {}
                     Whose::Callers => self.counters.error_reply(&block[start..end]),
                     Whose::Announced => announced += 1,
                     Whose::Nobodys => {}
                 }
             }
+            let mut redirected = self.rerouter.get().is_some().then_some(redirected);
             let (mut from, mut begin) = (0, 0);
             for &(before, push_start, push_end) in pushes.iter() {
-                if before > from && !inflight.deliver(&block, begin, &ends[from..before], wakers, emptied) {
+                let ends = &ends[from..before];
+                if before > from
+                    && !inflight.deliver(&block, begin, ends, wakers, emptied, redirected.as_deref_mut())
+                {
                     return Err(out_of_step());
                 }
                 (from, begin) = (before, push_end);
+                if block[push_start..push_end].starts_with(SHARD_MOVED)
+                    && let Some(rerouter) = self.rerouter.get().and_then(Weak::upgrade)
+                {
+                    rerouter.suspect();
+                }
                 self.subscriptions.push(self.id, &block.slice(push_start..push_end), wakers);
             }
-            if !inflight.deliver(&block, begin, &ends[from..], wakers, emptied) {
+            if !inflight.deliver(&block, begin, &ends[from..], wakers, emptied, redirected) {
                 return Err(out_of_step());
             }
             self.counters.answered(*heard, &mut inflight.answered);
@@ -511,11 +543,29 @@ impl Link {
         verdict
     }
 
+    /// Gives requests away that belong to another node. Called without locks.
+    fn reroute(&self, redirected: Vec<Redirected>) {
+        if redirected.is_empty() {
+            return;
+        }
+        match self.rerouter.get().and_then(Weak::upgrade) {
+            Some(rerouter) => rerouter.reroute(&self.peer, redirected),
+            None => self
+                .counters
+                .tell(redirected.into_iter().map(|request| request.fail(super::node::closed())).collect()),
+        }
+    }
+
+    /// Whether a reply sends its request elsewhere, so that its caller never hears of it.
+    fn is_redirection(&self, frame: &[u8]) -> bool {
+        self.rerouter.get().is_some() && Order::read(frame).is_some()
+    }
+
     /// Ends the connection. What can be sent again on the next one goes back to the outbox; the others
     /// are told `error`.
     pub(crate) fn end(&self, error: &Error) {
         self.drain();
-        let (inflight, wakers) = {
+        let (inflight, wakers, redirected) = {
             let mut io = self.io.lock();
             io.transport.close();
             let own = std::mem::take(&mut io.own);
@@ -523,16 +573,16 @@ impl Link {
             for block in own {
                 inflight.push(block, true);
             }
-            (inflight, std::mem::take(&mut io.wakers))
+            (inflight, std::mem::take(&mut io.wakers), std::mem::take(&mut io.redirected))
         };
+        self.reroute(redirected);
         let (again, mut failures) = inflight.abandon(error);
         let sleeper = {
             let mut outbox = self.outbox.lock();
             failures.extend(outbox.put_back(again));
             outbox.wake()
         };
-        self.counters.failed(&failures);
-        Failure::tell(failures);
+        self.counters.tell(failures);
         wakers.into_iter().chain(sleeper).for_each(Waker::wake);
     }
 }

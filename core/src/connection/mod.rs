@@ -1,6 +1,7 @@
 //! How we talk: the only place that opens sockets.
 
 mod batch;
+pub(crate) mod cluster;
 mod command;
 mod counters;
 pub(crate) mod decode;
@@ -19,6 +20,7 @@ mod one_reply;
 pub(crate) mod outbox;
 mod overlap;
 mod reauth;
+mod redirect;
 #[cfg(test)]
 mod scripted_peer;
 pub(crate) mod settings;

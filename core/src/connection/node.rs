@@ -2,13 +2,15 @@
 //! connections come and go is `supervisor`'s.
 
 use super::batch::{Batch, CompletionSink};
+use super::cluster::Discovery;
 use super::counters::Counters;
 use super::decode::decode;
 use super::guest;
 use super::link::Link;
 use super::one_reply::OneReply;
-use super::outbox::{Failure, Outbox};
-use super::settings::Settings;
+use super::outbox::{Outbox, Times};
+use super::redirect::Rerouter;
+use super::settings::{Settings, Target};
 use super::subscriptions::{Change, Subscriptions, needs_resp3};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::EventHub;
@@ -17,7 +19,6 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -55,6 +56,12 @@ pub(crate) struct Node {
     /// The connection that takes from the outbox.
     active: Mutex<Option<Arc<Link>>>,
     pub(crate) subscriptions: Arc<Subscriptions>,
+    /// Where requests go that belong to another node.
+    pub(crate) rerouter: Rerouter,
+    /// Finds out whether the endpoint is a cluster; a node of a cluster has none.
+    discovery: Option<Arc<Discovery>>,
+    /// Where else this connection can be made: any node can tell the map and pass messages on.
+    more_targets: Mutex<Vec<Target>>,
     pub(crate) events: EventHub,
     pub(crate) counters: Arc<Counters>,
     pub(super) state: watch::Sender<State>,
@@ -67,12 +74,50 @@ impl Node {
             outbox: Arc::new(Mutex::new(Outbox::new(settings.limits))),
             active: Mutex::new(None),
             subscriptions: Arc::new(Subscriptions::new()),
+            rerouter: Rerouter::default(),
+            discovery: None,
+            more_targets: Mutex::default(),
             settings,
             events,
             counters: Arc::default(),
             state: watch::Sender::new(State::Connecting),
             wish: watch::Sender::new(Wish::Live),
         }
+    }
+
+    /// The same node asks at each connection whether it is a cluster.
+    pub(crate) fn with_discovery(mut self, discovery: Arc<Discovery>) -> Self {
+        self.discovery = Some(discovery);
+        self
+    }
+
+    /// The same node counts together with others.
+    pub(crate) fn counting(mut self, counters: Arc<Counters>) -> Self {
+        self.counters = counters;
+        self
+    }
+
+    pub(super) fn discovery(&self) -> Option<&Arc<Discovery>> {
+        self.discovery.as_ref()
+    }
+
+    /// Sets where else this connection can be made.
+    pub(super) fn set_more_targets(&self, targets: Vec<Target>) {
+        *self.more_targets.lock() = targets;
+    }
+
+    /// Where the dial with this number goes.
+    pub(super) fn target(&self, dial: u32) -> Target {
+        let own = &self.settings.targets;
+        let more = self.more_targets.lock();
+        let index = dial as usize % (own.len() + more.len());
+        own.get(index).or_else(|| more.get(index - own.len())).unwrap_or(&own[0]).clone()
+    }
+
+    /// Where a connection with this label leads.
+    pub(super) fn target_labelled(&self, label: &str) -> Target {
+        let all = self.settings.targets.iter().chain(&*self.more_targets.lock()).cloned().collect::<Vec<_>>();
+        all.into_iter().find(|target| &*target.label == label).unwrap_or_else(|| self.target(0))
     }
 
     /// Hands commands over, all or nothing; the batch is empty afterwards. Never blocks.
@@ -86,20 +131,25 @@ impl Node {
         sink: Arc<dyn CompletionSink>,
         timeout: Duration,
     ) -> Result<()> {
-        let count = batch.len() as u64;
-        let now = Instant::now();
-        let deadline = now.checked_add(timeout).unwrap_or_else(|| now + LONGEST_WAIT);
+        self.submit_until(batch, first_tag, sink, times(timeout))
+    }
+
+    /// As [`Node::submit`], with the time at which the caller stops waiting.
+    pub(crate) fn submit_until(
+        &self,
+        batch: &mut Batch,
+        first_tag: u64,
+        sink: Arc<dyn CompletionSink>,
+        times: Times,
+    ) -> Result<()> {
         // Let go without a lock if it is refused: dropping it may be the end of a client.
         let kept = Arc::clone(&sink);
         let (asleep, enough) = {
             let mut outbox = self.outbox.lock();
-            outbox
-                .submit(batch, sink, first_tag, now, deadline)
-                .inspect_err(|error| self.counters.error(error.code(), batch.len()))?;
+            outbox.submit(batch, sink, first_tag, times)?;
             (outbox.is_asleep(), outbox.is_enough())
         };
         drop(kept);
-        self.counters.submitted.fetch_add(count, Ordering::Relaxed);
         if asleep
             && let Some(link) = self.active()
             && !guest::begin_or_relieve(&link)
@@ -228,16 +278,20 @@ impl Node {
             _ => unsent(self.settings.command_timeout, None),
         };
         let failures = self.outbox.lock().remove(Some(now), &error.at(Arc::clone(self.settings.label())));
-        self.counters.failed(&failures);
-        Failure::tell(failures);
+        self.counters.tell(failures);
     }
 
     /// Ends all waiting commands.
     pub(super) fn fail_waiting(&self, error: &Error) {
         let failures = self.outbox.lock().remove(None, error);
-        self.counters.failed(&failures);
-        Failure::tell(failures);
+        self.counters.tell(failures);
     }
+}
+
+/// Times of requests that are handed over now.
+pub(crate) fn times(timeout: Duration) -> Times {
+    let submitted = Instant::now();
+    Times { submitted, deadline: submitted.checked_add(timeout).unwrap_or_else(|| submitted + LONGEST_WAIT) }
 }
 
 /// The error of a command that waited for a connection in vain. It was never sent.

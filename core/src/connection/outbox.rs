@@ -2,6 +2,7 @@
 //! connection. Outlives connections. Knows nothing of sockets and replies.
 
 use super::batch::{Batch, CompletionSink};
+use super::redirect::Order;
 use crate::error::{Error, ErrorCode, Result};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,6 +14,13 @@ use zeroize::Zeroize;
 const BLOCK_BYTES: usize = 256 << 10;
 /// A batch from this size on keeps its own memory instead of being copied into a block.
 const OWN_BLOCK_BYTES: usize = 16 << 10;
+
+/// When requests were handed over, and when their caller stops waiting.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    pub(crate) submitted: Instant,
+    pub(crate) deadline: Instant,
+}
 
 /// Consecutive requests of one submission.
 pub(crate) struct Run {
@@ -30,6 +38,8 @@ pub(crate) struct Run {
     pub(crate) atomic: bool,
     /// The request is answered by pushes or by one error reply, and then by the reply to the `PING` behind it.
     pub(crate) announced: bool,
+    /// What the server has said of a transaction's request: it will not execute the whole.
+    pub(crate) order: Option<Order>,
 }
 
 /// Encoded requests, back to back, with one mark per request.
@@ -39,6 +49,12 @@ pub(crate) struct Block {
     /// One past the last byte of each request.
     pub(crate) ends: Vec<usize>,
     pub(crate) runs: Vec<Run>,
+}
+
+impl Run {
+    pub(crate) fn times(&self) -> Times {
+        Times { submitted: self.submitted.unwrap_or(self.deadline), deadline: self.deadline }
+    }
 }
 
 impl Block {
@@ -77,6 +93,7 @@ impl Block {
             deadline: run.deadline,
             atomic: run.atomic,
             announced: run.announced,
+            order: None,
         });
         self.ends.extend(from.ends[range.clone()].iter().map(|end| base + end - start));
         self.bytes.extend_from_slice(&from.bytes[start..from.ends[range.end - 1]]);
@@ -88,18 +105,18 @@ impl Block {
         batch: &mut Batch,
         sink: Arc<dyn CompletionSink>,
         first_tag: u64,
-        submitted: Instant,
-        deadline: Instant,
+        times: Times,
     ) {
         let first = self.ends.len();
         self.runs.push(Run {
             sink: Some(sink),
             first_tag,
             first,
-            submitted: Some(submitted),
-            deadline,
+            submitted: Some(times.submitted),
+            deadline: times.deadline,
             atomic: batch.atomic,
             announced: false,
+            order: None,
         });
         if self.bytes.is_empty() && batch.bytes.len() >= OWN_BLOCK_BYTES {
             std::mem::swap(&mut self.bytes, &mut batch.bytes);
@@ -183,8 +200,7 @@ impl Outbox {
         batch: &mut Batch,
         sink: Arc<dyn CompletionSink>,
         first_tag: u64,
-        submitted: Instant,
-        deadline: Instant,
+        times: Times,
     ) -> Result<()> {
         if let Some(refusal) = &self.refusal {
             return Err(refusal.clone());
@@ -203,11 +219,11 @@ impl Outbox {
         self.bytes += bytes;
         match self.blocks.back_mut() {
             Some(block) if block.bytes.len() + bytes <= BLOCK_BYTES => {
-                block.take_in(batch, sink, first_tag, submitted, deadline);
+                block.take_in(batch, sink, first_tag, times);
             }
             _ => {
                 let mut block = self.spare.pop().unwrap_or_default();
-                block.take_in(batch, sink, first_tag, submitted, deadline);
+                block.take_in(batch, sink, first_tag, times);
                 self.blocks.push_back(block);
             }
         }
@@ -299,6 +315,12 @@ impl Outbox {
         failures
     }
 
+    /// Takes everything that waits, to be sent to another node.
+    pub(crate) fn take_all(&mut self) -> Vec<Block> {
+        (self.requests, self.bytes) = (0, 0);
+        self.blocks.drain(..).collect()
+    }
+
     /// How many requests wait.
     pub(crate) fn len(&self) -> usize {
         self.requests
@@ -362,6 +384,10 @@ pub(crate) mod tests {
         batch
     }
 
+    pub(crate) fn until(deadline: Instant) -> Times {
+        Times { submitted: Instant::now(), deadline }
+    }
+
     fn outbox() -> Outbox {
         Outbox::new(Limits { requests: 4, bytes: 1 << 20 })
     }
@@ -370,8 +396,8 @@ pub(crate) mod tests {
     fn batches_gather_in_one_block_and_leave_in_order() {
         let (mut outbox, sink) = (outbox(), Arc::new(Recorder::default()));
         let later = Instant::now() + Duration::from_secs(1);
-        outbox.submit(&mut batch(&["a.1", "a.2"]), sink.clone(), 10, Instant::now(), later).unwrap();
-        outbox.submit(&mut batch(&["b.1"]), sink, 20, Instant::now(), later).unwrap();
+        outbox.submit(&mut batch(&["a.1", "a.2"]), sink.clone(), 10, until(later)).unwrap();
+        outbox.submit(&mut batch(&["b.1"]), sink, 20, until(later)).unwrap();
         let block = outbox.take(&mut Vec::new()).unwrap();
         assert_eq!((block.ends.len(), block.runs.len(), outbox.len()), (3, 2, 0));
         assert!(block.request(2).ends_with(b"b.1\r\n"));
@@ -382,10 +408,10 @@ pub(crate) mod tests {
     fn a_full_queue_refuses_and_keeps_the_batch() {
         let (mut outbox, sink) = (outbox(), Arc::new(Recorder::default()));
         let later = Instant::now() + Duration::from_secs(1);
-        outbox.submit(&mut batch(&["x"; 4]), sink.clone(), 0, Instant::now(), later).unwrap();
+        outbox.submit(&mut batch(&["x"; 4]), sink.clone(), 0, until(later)).unwrap();
         let mut more = batch(&["y"]);
         assert_eq!(
-            outbox.submit(&mut more, sink, 9, Instant::now(), later).unwrap_err().code(),
+            outbox.submit(&mut more, sink, 9, until(later)).unwrap_err().code(),
             ErrorCode::BacklogFull
         );
         assert_eq!(more.len(), 1);
@@ -396,9 +422,9 @@ pub(crate) mod tests {
         let (mut outbox, sink) = (outbox(), Arc::new(Recorder::default()));
         let now = Instant::now();
         let (sooner, later) = (now + Duration::from_secs(1), now + Duration::from_secs(9));
-        outbox.submit(&mut batch(&["a"]), sink.clone(), 1, Instant::now(), later).unwrap();
-        outbox.submit(&mut batch(&["b", "c"]), sink.clone(), 2, Instant::now(), sooner).unwrap();
-        outbox.submit(&mut batch(&["d"]), sink.clone(), 4, Instant::now(), later).unwrap();
+        outbox.submit(&mut batch(&["a"]), sink.clone(), 1, until(later)).unwrap();
+        outbox.submit(&mut batch(&["b", "c"]), sink.clone(), 2, until(sooner)).unwrap();
+        outbox.submit(&mut batch(&["d"]), sink.clone(), 4, until(later)).unwrap();
         let error = Error::new(ErrorCode::Timeout, "Late.", "");
         Failure::tell(outbox.remove(Some(sooner), &error));
         assert_eq!(sink.0.lock().iter().map(|(tag, _)| *tag).collect::<Vec<_>>(), [2, 3]);
@@ -414,9 +440,9 @@ pub(crate) mod tests {
     fn what_is_put_back_leaves_first() {
         let (mut outbox, sink) = (outbox(), Arc::new(Recorder::default()));
         let later = Instant::now() + Duration::from_secs(1);
-        outbox.submit(&mut batch(&["old"]), sink.clone(), 0, Instant::now(), later).unwrap();
+        outbox.submit(&mut batch(&["old"]), sink.clone(), 0, until(later)).unwrap();
         let old = outbox.take(&mut Vec::new()).unwrap();
-        outbox.submit(&mut batch(&["new"]), sink, 1, Instant::now(), later).unwrap();
+        outbox.submit(&mut batch(&["new"]), sink, 1, until(later)).unwrap();
         assert!(outbox.put_back(vec![old]).is_empty());
         assert_eq!(outbox.len(), 2);
         assert!(outbox.take(&mut Vec::new()).unwrap().bytes.ends_with(b"old\r\n"));

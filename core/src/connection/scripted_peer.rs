@@ -116,6 +116,10 @@ pub(super) fn settings(peer: SocketAddr) -> Settings {
         limits: Limits { requests: 1000, bytes: 1 << 20 },
         tunnel: None,
         sign_in: SignIn::Nobody,
+        cluster: None,
+        nodes_by_name: false,
+        fixed_tls_name: false,
+        readonly: false,
     }
 }
 
