@@ -16,7 +16,7 @@ use crate::connection::blocking::{Answers, Call};
 use crate::connection::cluster::Discovery;
 use crate::connection::command::would_wait;
 use crate::connection::decode::decode;
-use crate::connection::node::{Node, State, Wish, closed, deadline};
+use crate::connection::node::{Node, State, Wish, closed, times};
 use crate::connection::settings::{Settings, SignIn};
 use crate::connection::supervisor::supervise;
 use crate::connection::{Batch, CompletionSink};
@@ -24,6 +24,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::event::{EventHandler, EventHub, EventMask, HandlerId};
 use crate::pubsub::{Kind, Queue};
 use crate::runtime;
+use crate::stats::Stats;
 use crate::token::TokenSource;
 use bytes::Bytes;
 use redis::{Cmd, FromRedisValue, Value};
@@ -31,7 +32,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use waiter::Waiter;
 
 /// A client of one cache.
@@ -66,30 +67,6 @@ impl Drop for Inner {
             cluster.close(Wish::Stop);
         }
     }
-}
-
-/// Figures of a client since it was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Commands handed over so far.
-    pub commands: u64,
-    /// Commands that wait to be written.
-    pub queued: usize,
-    /// Commands that were written and wait for their reply.
-    pub in_flight: usize,
-    /// Connections made, the first one included.
-    pub connections: u64,
-    /// Connections made after one was lost.
-    pub reconnects: u64,
-    /// Live connections signed in again.
-    pub reauthentications: u64,
-    /// Attempts to sign a live connection in again that failed.
-    pub reauthentication_failures: u64,
-    /// Messages that subscribers lost by being slow, all of this client's together.
-    pub messages_dropped: u64,
-    /// Events that no handler heard of because the queue was full.
-    pub events_dropped: u64,
 }
 
 /// A node that serves keys.
@@ -185,9 +162,9 @@ impl Client {
                 return Err(would_wait(call.name(), For::Acknowledgements));
             }
             let answer = Box::pin(self.block(call)).await?.pop().unwrap_or_default();
-            return convert(decode(&answer)?);
+            return convert(decode(&answer)?).inspect_err(|error| self.counted(error, 1));
         }
-        convert(self.send(command)?.await?)
+        convert(self.send(command)?.await?).inspect_err(|error| self.counted(error, 1))
     }
 
     /// Lets a command wait on a connection of its own, on the thread that has the timers.
@@ -203,7 +180,7 @@ impl Client {
         let (waiter, sink) = Waiter::new();
         ENCODER.with_borrow_mut(|batch| {
             batch.clear();
-            batch.push_cmd(command)?;
+            batch.push_cmd(command).inspect_err(|error| self.counted(error, 1))?;
             self.submit(batch, 0, sink)
         })?;
         Ok(waiter)
@@ -228,12 +205,25 @@ impl Client {
         sink: Arc<dyn CompletionSink>,
         timeout: Duration,
     ) -> Result<()> {
-        if !self.0.disabled.is_empty() {
-            batch.check_disabled(&self.0.disabled)?;
-        }
-        match self.0.discovery.cluster() {
-            None => self.0.node.submit(batch, first_tag, sink, timeout),
-            Some(cluster) => cluster.submit(batch, first_tag, &sink, deadline(timeout)),
+        let count = batch.len();
+        let handed_over = || {
+            if !self.0.disabled.is_empty() {
+                batch.check_disabled(&self.0.disabled)?;
+            }
+            match self.0.discovery.cluster() {
+                None => self.0.node.submit(batch, first_tag, sink, timeout),
+                Some(cluster) => cluster.submit(batch, first_tag, &sink, times(timeout)),
+            }
+        };
+        match handed_over() {
+            Ok(()) => {
+                self.0.node.counters.submitted.fetch_add(count as u64, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => {
+                self.counted(&error, count);
+                Err(error)
+            }
         }
     }
 
@@ -327,25 +317,23 @@ impl Client {
         self.0.source.as_ref().map(|(source, _)| source)
     }
 
-    /// Figures since the client was made.
+    /// Figures since the client was made, and how things stand now.
     pub fn stats(&self) -> Stats {
-        let mut stats = Stats {
-            messages_dropped: self.0.messages_dropped.load(Ordering::Relaxed),
-            events_dropped: self.0.events.dropped(),
-            ..Stats::default()
-        };
-        for node in self.all_nodes() {
-            let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-            stats.commands += count(&node.counters.submitted);
-            // Each lock for itself: see the order of locks in ARCHITECTURE.md.
-            stats.queued += node.outbox.lock().len();
-            stats.in_flight += node.active().map_or(0, |link| link.progress().inflight);
-            stats.connections += count(&node.counters.connections);
-            stats.reconnects += count(&node.counters.reconnects);
-            stats.reauthentications += count(&node.counters.reauthentications);
-            stats.reauthentication_failures += count(&node.counters.reauthentication_failures);
+        let node = &self.0.node;
+        let mut stats = Stats { endpoint: Arc::clone(node.settings.label()), ..Stats::default() };
+        node.counters.fill(&mut stats);
+        self.all_nodes().for_each(|node| stats.add(node.figures()));
+        stats.messages_dropped = self.0.messages_dropped.load(Ordering::Relaxed);
+        stats.events_dropped = self.0.events.dropped();
+        if let Some((source, _)) = &self.0.source {
+            source.state().fill(&mut stats, SystemTime::now());
         }
         stats
+    }
+
+    /// Counts commands that ended in an error which nobody else has seen.
+    fn counted(&self, error: &Error, count: usize) {
+        self.0.node.counters.error(error.code(), count);
     }
 
     /// Subscribes a queue, on the thread that has the timers; see [`crate::Subscriber::subscribe`].

@@ -92,15 +92,16 @@ async fn sign_in(
         Purpose::Shared => Arc::clone(&node.rerouter),
         _ => Rerouter::default(),
     };
-    let limit = settings.max_reply_bytes;
-    let link =
-        Link::new(transport, outbox, subscriptions, rerouter, &target.host, limit).map_err(|error| {
+    let (counters, limit) = (Arc::clone(&node.counters), settings.max_reply_bytes);
+    let link = Link::new(transport, outbox, subscriptions, rerouter, &target.host, counters, limit).map_err(
+        |error| {
             Error::new(
                 ErrorCode::Internal,
                 format!("The socket cannot be watched: {error}."),
                 "Check the limit on open files.",
             )
-        })?;
+        },
+    )?;
     let ready = async {
         let mut map = None;
         match purpose {

@@ -135,7 +135,16 @@ async fn an_end_wished_before_the_connection_s_task_first_runs_is_not_missed() {
         let node = node(settings(peer));
         let (outbox, subscriptions) = (Arc::clone(&node.outbox), Arc::clone(&node.subscriptions));
         let link = Arc::new(
-            Link::new(dial(peer), outbox, subscriptions, Rerouter::default(), "peer", 1 << 20).unwrap(),
+            Link::new(
+                dial(peer),
+                outbox,
+                subscriptions,
+                Rerouter::default(),
+                "test",
+                Arc::clone(&node.counters),
+                1 << 20,
+            )
+            .unwrap(),
         );
         link.open();
         let mut monitor = Monitor::new(Arc::clone(&node), link, "peer:1".into(), None);
@@ -176,13 +185,23 @@ async fn what_an_old_connection_gives_back_after_the_end_is_told_so() {
     let node = node(settings(peer));
     let (outbox, subscriptions) = (Arc::clone(&node.outbox), Arc::clone(&node.subscriptions));
     // A connection whose drain timed out lives on beside its successor, with a request that only reads.
-    let old = Link::new(dial(peer), outbox, subscriptions, Rerouter::default(), "peer", 1 << 20).unwrap();
+    let old = Link::new(
+        dial(peer),
+        outbox,
+        subscriptions,
+        Rerouter::default(),
+        "test",
+        Arc::clone(&node.counters),
+        1 << 20,
+    )
+    .unwrap();
     old.open();
     let sink = Arc::new(Recorder::default());
     let mut batch = Batch::new();
     batch.push(&["GET", "key"]).unwrap();
     node.submit(&mut batch, 7, sink.clone(), SOON).unwrap();
-    poll_fn(|cx| Poll::Ready(assert!(old.poll(cx).is_pending()))).await;
+    let ended = poll_fn(|cx| Poll::Ready(old.poll(cx).is_ready())).await;
+    assert!(!ended);
     assert_eq!((old.progress().inflight, node.outbox.lock().len()), (1, 0));
     old.drain();
 

@@ -4,6 +4,7 @@ mod batch;
 pub(crate) mod blocking;
 pub(crate) mod cluster;
 pub(crate) mod command;
+mod counters;
 pub(crate) mod decode;
 mod dial;
 mod establish;

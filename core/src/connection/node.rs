@@ -4,13 +4,14 @@
 use super::batch::{Batch, CompletionSink};
 use super::blocking::Pool;
 use super::cluster::Discovery;
+use super::counters::Counters;
 use super::decode::decode;
 use super::establish::Fresh;
 use super::guest;
 use super::link::Link;
 use super::listener::Listener;
 use super::one_reply::OneReply;
-use super::outbox::{Failure, Outbox};
+use super::outbox::{Outbox, Times};
 use super::redirect::Rerouter;
 use super::settings::{Settings, Target};
 use super::subscriptions::{Change, Subscriptions};
@@ -21,7 +22,6 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 
@@ -52,16 +52,6 @@ pub(crate) enum Wish {
     Stop,
 }
 
-/// Figures of one endpoint since the client was made.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) submitted: AtomicU64,
-    pub(crate) connections: AtomicU64,
-    pub(crate) reconnects: AtomicU64,
-    pub(crate) reauthentications: AtomicU64,
-    pub(crate) reauthentication_failures: AtomicU64,
-}
-
 /// An endpoint.
 pub(crate) struct Node {
     pub(crate) settings: Settings,
@@ -82,7 +72,7 @@ pub(crate) struct Node {
     /// Their connection, where the shared one cannot carry them.
     pub(super) listener: Listener,
     pub(crate) events: EventHub,
-    pub(crate) counters: Counters,
+    pub(crate) counters: Arc<Counters>,
     pub(super) state: watch::Sender<State>,
     pub(super) wish: watch::Sender<Wish>,
 }
@@ -101,7 +91,7 @@ impl Node {
             listener: Listener::new(),
             settings,
             events,
-            counters: Counters::default(),
+            counters: Arc::default(),
             state: watch::Sender::new(State::Connecting),
             wish: watch::Sender::new(Wish::Live),
         }
@@ -110,6 +100,12 @@ impl Node {
     /// The same node asks at each connection whether it is a cluster.
     pub(crate) fn with_discovery(mut self, discovery: Arc<Discovery>) -> Self {
         self.discovery = Some(discovery);
+        self
+    }
+
+    /// The same node counts together with others.
+    pub(crate) fn counting(mut self, counters: Arc<Counters>) -> Self {
+        self.counters = counters;
         self
     }
 
@@ -152,7 +148,7 @@ impl Node {
         sink: Arc<dyn CompletionSink>,
         timeout: Duration,
     ) -> Result<()> {
-        self.submit_until(batch, first_tag, sink, deadline(timeout))
+        self.submit_until(batch, first_tag, sink, times(timeout))
     }
 
     /// As [`Node::submit`], with the time at which the caller stops waiting.
@@ -161,18 +157,16 @@ impl Node {
         batch: &mut Batch,
         first_tag: u64,
         sink: Arc<dyn CompletionSink>,
-        deadline: Instant,
+        times: Times,
     ) -> Result<()> {
-        let count = batch.len() as u64;
         // Let go without a lock if it is refused: dropping it may be the end of a client.
         let kept = Arc::clone(&sink);
         let (asleep, enough) = {
             let mut outbox = self.outbox.lock();
-            outbox.submit(batch, sink, first_tag, deadline)?;
+            outbox.submit(batch, sink, first_tag, times)?;
             (outbox.is_asleep(), outbox.is_enough())
         };
         drop(kept);
-        self.counters.submitted.fetch_add(count, Ordering::Relaxed);
         if asleep
             && let Some(link) = self.active()
             && !guest::begin_or_relieve(&link)
@@ -327,20 +321,20 @@ impl Node {
             _ => unsent(self.settings.command_timeout, None),
         };
         let failures = self.outbox.lock().remove(Some(now), &error.at(Arc::clone(self.settings.label())));
-        Failure::tell(failures);
+        self.counters.tell(failures);
     }
 
     /// Ends all waiting commands.
     pub(super) fn fail_waiting(&self, error: &Error) {
         let failures = self.outbox.lock().remove(None, error);
-        Failure::tell(failures);
+        self.counters.tell(failures);
     }
 }
 
-/// When a wait that begins now is over.
-pub(crate) fn deadline(timeout: Duration) -> Instant {
-    let now = Instant::now();
-    now.checked_add(timeout).unwrap_or_else(|| now + LONGEST_WAIT)
+/// Times of requests that are handed over now.
+pub(crate) fn times(timeout: Duration) -> Times {
+    let submitted = Instant::now();
+    Times { submitted, deadline: submitted.checked_add(timeout).unwrap_or_else(|| submitted + LONGEST_WAIT) }
 }
 
 /// The error of a command that waited for a connection in vain. It was never sent.
