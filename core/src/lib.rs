@@ -22,7 +22,7 @@ pub mod token;
 mod trust;
 
 pub use client::{Client, Identity, Pipeline, Stats};
-pub use connection::{Batch, CompletionSink, MAX_ARGUMENT_BYTES, Replies};
+pub use connection::{Batch, CacheStats, CompletionSink, MAX_ARGUMENT_BYTES, Replies};
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorCode, Result};
 pub use options::Options;

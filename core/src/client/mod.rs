@@ -9,10 +9,12 @@ mod waiter;
 pub use identity::Identity;
 pub use pipeline::Pipeline;
 
+use crate::connection::cache::{Keep, Recall};
+use crate::connection::decode::decode;
 use crate::connection::node::{Node, State, Wish, closed};
 use crate::connection::settings::{Settings, SignIn};
 use crate::connection::supervisor::supervise;
-use crate::connection::{Batch, CompletionSink};
+use crate::connection::{Batch, CacheStats, CompletionSink};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::{EventHandler, EventHub, EventMask, HandlerId};
 use crate::pubsub::{Kind, Queue};
@@ -71,8 +73,18 @@ pub struct Stats {
     pub reauthentications: u64,
     /// Attempts to sign a live connection in again that failed.
     pub reauthentication_failures: u64,
+    /// Client-side caching.
+    pub cache: CacheStats,
     /// Events that no handler heard of because the queue was full.
     pub events_dropped: u64,
+}
+
+/// What became of a command that was handed over.
+enum Sent {
+    /// Its reply is to come.
+    Waits(Waiter),
+    /// Its reply was kept here.
+    Known(Bytes),
 }
 
 thread_local! {
@@ -108,7 +120,8 @@ impl Client {
 
     /// Sends one command and waits for its reply, converted to `T` as the redis crate does.
     ///
-    /// Gives up after the option `command_timeout`. Dropping the future drops the wait, not the command.
+    /// With client-side caching (option `cache_size`) a read may be answered without asking the server: see
+    /// README.md. Gives up after the option `command_timeout`. Dropping the future drops the wait, not the command.
     ///
     /// # Errors
     /// [`ErrorCode::InvalidCommand`] before anything is sent; [`ErrorCode::Server`],
@@ -116,22 +129,40 @@ impl Client {
     /// [`ErrorCode::NotConnected`], [`ErrorCode::BacklogFull`], [`ErrorCode::Closed`], or what keeps the
     /// connection from being made; [`ErrorCode::UnexpectedReply`] when the reply does not convert.
     pub async fn execute<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
-        convert(self.send(command)?.await?)
+        match self.send(command)? {
+            Sent::Waits(waiter) => convert(waiter.await?),
+            Sent::Known(reply) => {
+                // A loop of reads that are answered here must let other tasks of its runtime run.
+                tokio::task::coop::consume_budget().await;
+                convert(decode(&reply)?)
+            }
+        }
     }
 
-    fn send(&self, command: &Cmd) -> Result<Waiter> {
-        let (waiter, sink) = Waiter::new();
+    fn send(&self, command: &Cmd) -> Result<Sent> {
         ENCODER.with_borrow_mut(|batch| {
             batch.clear();
             batch.push_cmd(command)?;
-            self.submit(batch, 0, sink)
-        })?;
-        Ok(waiter)
+            let node = &self.0.node;
+            if !self.0.disabled.is_empty() {
+                batch.check_disabled(&self.0.disabled)?;
+            }
+            let recall = node.recall(&batch.bytes);
+            if let Recall::Hit(reply) = recall {
+                return Ok(Sent::Known(reply));
+            }
+            let (waiter, sink) = Waiter::new();
+            let sink =
+                if let Recall::Miss(ticket) = recall { Arc::new(Keep::new(ticket, sink)) } else { sink };
+            node.submit(batch, 0, sink, node.settings.command_timeout)?;
+            Ok(Sent::Waits(waiter))
+        })
     }
 
     /// Hands encoded commands over; their replies go to `sink`, tagged `first_tag`, `first_tag + 1`, ...
     ///
-    /// Never blocks. The commands are sent as one contiguous piece. The batch is empty afterwards.
+    /// Never blocks. The commands are sent as one contiguous piece. The batch is empty afterwards. Reads are sent
+    /// even where their replies are cached on this side: whoever submits batches wants them on the wire.
     ///
     /// # Errors
     /// [`ErrorCode::NotConnected`], [`ErrorCode::BacklogFull`] or [`ErrorCode::Closed`]: nothing was taken,
@@ -204,6 +235,7 @@ impl Client {
             reconnects: count(&node.counters.reconnects),
             reauthentications: count(&node.counters.reauthentications),
             reauthentication_failures: count(&node.counters.reauthentication_failures),
+            cache: node.cache_stats(),
             events_dropped: self.0.events.dropped(),
         }
     }

@@ -61,7 +61,11 @@ pub(crate) async fn handshake(link: &Link, settings: &Settings, login: Option<&L
             refused => return refused,
         }
     }
-    first_flight(link, settings, login, false).await
+    first_flight(link, settings, login, false).await?;
+    if let Some(cache) = link.cache() {
+        cache.warn(&"the connection speaks RESP2, and the server tells of changes over RESP3 only");
+    }
+    Ok(())
 }
 
 async fn first_flight(link: &Link, settings: &Settings, login: Option<&Login>, resp3: bool) -> Result<()> {
@@ -95,6 +99,13 @@ async fn first_flight(link: &Link, settings: &Settings, login: Option<&Login>, r
         batch.push_own(&["CLIENT", "SETINFO", "LIB-NAME", "keyless"]);
         batch.push_own(&["CLIENT", "SETINFO", "LIB-VER", env!("CARGO_PKG_VERSION")]);
     }
+    // The default mode: the server remembers what was read on this connection. OPTIN would cost a command more
+    // per read, BCAST would tell of keys that nobody here reads, and with NOLOOP nobody would tell what a script
+    // of this client changes.
+    let tracking = (resp3 && link.cache().is_some()).then(|| {
+        batch.push_own(&["CLIENT", "TRACKING", "ON"]);
+        batch.len() - 1
+    });
     let replies = ask(link, batch, settings.connect_timeout).await?;
     let reply = |index: usize| {
         replies.get(index).cloned().unwrap_or_else(|| Err(incomplete())).and_then(|frame| decode(&frame))
@@ -109,6 +120,12 @@ async fn first_flight(link: &Link, settings: &Settings, login: Option<&Login>, r
             )
             .retryable(false)
         })?;
+    }
+    if let (Some(index), Some(cache)) = (tracking, link.cache()) {
+        match reply(index) {
+            Ok(_) => link.set_tracking(),
+            Err(error) => cache.warn(&format_args!("CLIENT TRACKING was refused ({})", error.message())),
+        }
     }
     Ok(())
 }

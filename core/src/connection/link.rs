@@ -4,10 +4,12 @@
 //! `supervisor`'s and `reauth`'s.
 
 use super::batch::{Batch, CompletionSink};
+use super::cache::ReplyCache;
 use super::frame::Scanner;
 use super::guests::Guests;
 use super::inflight::Inflight;
 use super::outbox::{Block, Failure, Outbox, Run};
+use super::push;
 use super::subscriptions::{LinkId, Subscriptions};
 use super::transport::{Received, Transport};
 use crate::error::{Error, ErrorCode, Result};
@@ -34,9 +36,12 @@ const MOST_TURNS: usize = 4;
 pub(crate) struct Link {
     id: LinkId,
     resp3: AtomicBool,
+    /// The server tells of changes of what was read on it.
+    tracking: AtomicBool,
     /// There are requests of keyless' own to be written.
     own_waits: AtomicBool,
     subscriptions: Arc<Subscriptions>,
+    cache: Option<Arc<ReplyCache>>,
     pub(super) io: Mutex<Io>,
     /// The socket as the host's runtime sees it: only its readiness is used. None while a guest drives, so
     /// that the host is not woken for nothing.
@@ -115,8 +120,10 @@ impl Link {
         Ok(Self {
             id: NEXT_LINK.fetch_add(1, Ordering::Relaxed),
             resp3: AtomicBool::new(false),
+            tracking: AtomicBool::new(false),
             own_waits: AtomicBool::new(false),
             subscriptions,
+            cache: None,
             io: Mutex::new(io),
             reactor,
             outbox,
@@ -129,6 +136,12 @@ impl Link {
             watched: AtomicBool::new(false),
             received: AtomicU64::new(0),
         })
+    }
+
+    /// With replies kept on this side, of whose changes this connection's server may tell.
+    pub(crate) fn with_cache(mut self, cache: Option<Arc<ReplyCache>>) -> Self {
+        self.cache = cache;
+        self
     }
 
     /// From now on requests are taken from the outbox.
@@ -184,6 +197,21 @@ impl Link {
     /// The server speaks RESP3 on it.
     pub(crate) fn set_resp3(&self) {
         self.resp3.store(true, Ordering::Release);
+    }
+
+    /// The replies kept on this side, if caching is on.
+    pub(super) fn cache(&self) -> Option<&Arc<ReplyCache>> {
+        self.cache.as_ref()
+    }
+
+    /// Whether the server tells of changes of what was read on it.
+    pub(crate) fn is_tracking(&self) -> bool {
+        self.tracking.load(Ordering::Acquire)
+    }
+
+    /// The server tells of changes of what was read on it.
+    pub(crate) fn set_tracking(&self) {
+        self.tracking.store(true, Ordering::Release);
     }
 
     /// Ends the time of close watching, unless somebody waits. From then on nobody but the I/O thread writes.
@@ -461,7 +489,11 @@ impl Link {
                     return Err(out_of_step());
                 }
                 (from, begin) = (before, push_end);
-                self.subscriptions.push(self.id, &block.slice(push_start..push_end), wakers);
+                let frame = &block[push_start..push_end];
+                match (push::kind(frame), &self.cache) {
+                    (b"invalidate", Some(cache)) => cache.invalidate(self.id, frame),
+                    _ => self.subscriptions.push(self.id, &block.slice_ref(frame), wakers),
+                }
             }
             if !inflight.deliver(&block, begin, &ends[from..], wakers, emptied) {
                 return Err(out_of_step());
@@ -476,6 +508,9 @@ impl Link {
     /// Ends the connection. What can be sent again on the next one goes back to the outbox; the others
     /// are told `error`.
     pub(crate) fn end(&self, error: &Error) {
+        if let Some(cache) = &self.cache {
+            cache.leave(self.id);
+        }
         self.drain();
         let (inflight, wakers) = {
             let mut io = self.io.lock();

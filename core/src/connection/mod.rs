@@ -1,6 +1,7 @@
 //! How we talk: the only place that opens sockets.
 
 mod batch;
+pub(crate) mod cache;
 mod command;
 pub(crate) mod decode;
 mod dial;
@@ -15,12 +16,16 @@ pub(crate) mod node;
 mod one_reply;
 pub(crate) mod outbox;
 mod overlap;
+mod push;
 mod reauth;
 pub(crate) mod settings;
 mod socket;
 mod subscriptions;
 pub(crate) mod supervisor;
+#[cfg(test)]
+mod test_server;
 pub(crate) mod tls;
 mod transport;
 
 pub use batch::{Batch, CompletionSink, MAX_ARGUMENT_BYTES, Replies};
+pub use cache::CacheStats;

@@ -2,6 +2,7 @@
 //! connections come and go is `supervisor`'s.
 
 use super::batch::{Batch, CompletionSink};
+use super::cache::{CacheStats, Recall, ReplyCache};
 use super::decode::decode;
 use super::guest;
 use super::link::Link;
@@ -64,6 +65,8 @@ pub(crate) struct Node {
     /// The connection that takes from the outbox.
     active: Mutex<Option<Arc<Link>>>,
     pub(crate) subscriptions: Arc<Subscriptions>,
+    /// What is kept of this endpoint's replies, if client-side caching is on.
+    pub(crate) cache: Option<Arc<ReplyCache>>,
     pub(crate) events: EventHub,
     pub(crate) counters: Counters,
     pub(super) state: watch::Sender<State>,
@@ -76,6 +79,7 @@ impl Node {
             outbox: Arc::new(Mutex::new(Outbox::new(settings.limits))),
             active: Mutex::new(None),
             subscriptions: Arc::new(Subscriptions::new()),
+            cache: settings.cache.map(|limits| Arc::new(ReplyCache::new(limits))),
             settings,
             events,
             counters: Counters::default(),
@@ -102,6 +106,9 @@ impl Node {
         let kept = Arc::clone(&sink);
         let asleep = {
             let mut outbox = self.outbox.lock();
+            if let Some(cache) = &self.cache {
+                cache.forget_changed(batch);
+            }
             outbox.submit(batch, sink, first_tag, deadline)?;
             outbox.is_asleep()
         };
@@ -118,6 +125,16 @@ impl Node {
             }
         }
         Ok(())
+    }
+
+    /// The reply to a request if it is kept here.
+    pub(crate) fn recall(&self, request: &[u8]) -> Recall {
+        self.cache.as_ref().map_or(Recall::Bypass, |cache| cache.recall(request))
+    }
+
+    /// Figures of client-side caching.
+    pub(crate) fn cache_stats(&self) -> CacheStats {
+        self.cache.as_ref().map(|cache| cache.stats()).unwrap_or_default()
     }
 
     /// Subscribes and waits until the server has confirmed it.

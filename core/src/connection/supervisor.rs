@@ -246,6 +246,9 @@ impl Supervisor {
 
     /// Makes a connection the active one.
     fn adopt(&self, fresh: Fresh, outage: Option<Duration>) -> Monitor {
+        if let Some(cache) = &self.node.cache {
+            cache.follow(fresh.link.is_tracking().then(|| fresh.link.id()));
+        }
         // Active first: a subscription made from now on is told to this link by whoever makes it.
         self.node.set_active(Some(Arc::clone(&fresh.link)));
         self.node.subscriptions.switch(fresh.link.id(), outage);
@@ -314,7 +317,8 @@ async fn sign_in(
             format!("The socket cannot be watched: {error}."),
             "Check the limit on open files.",
         )
-    })?;
+    })?
+    .with_cache(node.cache.clone());
     let ready = async {
         handshake(&link, &node.settings, login).await?;
         node.subscriptions.prepare(link.id());

@@ -14,14 +14,16 @@ mod slot;
 mod spec;
 mod table;
 
-pub(crate) use args::name;
 #[allow(unused_imports, reason = "for routing on clusters")]
-pub(crate) use args::{Arg, Args};
+pub(crate) use args::Arg;
+pub(crate) use args::Args;
+pub(crate) use args::name;
 pub(crate) use check::check;
 #[allow(unused_imports, reason = "for routing on clusters")]
-pub(crate) use keys::{Keys, keys};
+pub(crate) use keys::Keys;
+pub(crate) use keys::keys;
 #[allow(unused_imports, reason = "for routing on clusters")]
 pub(crate) use slot::{SLOTS, Slot, key_slot, slot};
-pub(crate) use spec::only_reads;
+pub(crate) use spec::{Command, only_reads};
 #[allow(unused_imports, reason = "for routing on clusters")]
-pub(crate) use spec::{Command, Request, Response};
+pub(crate) use spec::{Request, Response};
