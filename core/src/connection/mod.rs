@@ -22,7 +22,7 @@ pub(crate) mod settings;
 mod socket;
 mod subscriptions;
 pub(crate) mod supervisor;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod test_server;
 pub(crate) mod tls;
 mod transport;
