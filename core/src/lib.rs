@@ -21,7 +21,7 @@ mod secret;
 pub mod token;
 mod trust;
 
-pub use client::{Client, Identity, Pipeline, Stats};
+pub use client::{Client, Identity, NodeInfo, Pipeline, Scan, ScanOptions, Stats};
 pub use connection::{Batch, CacheStats, CompletionSink, MAX_ARGUMENT_BYTES, Replies};
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorCode, Result};

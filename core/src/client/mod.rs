@@ -4,14 +4,16 @@
 mod connect;
 mod identity;
 mod pipeline;
+mod scan;
 mod waiter;
 
 pub use identity::Identity;
 pub use pipeline::Pipeline;
+pub use scan::{Scan, ScanOptions};
 
-use crate::connection::cache::{Keep, Recall};
+use crate::connection::cluster::Discovery;
 use crate::connection::decode::decode;
-use crate::connection::node::{Node, State, Wish, closed};
+use crate::connection::node::{Node, State, Wish, closed, deadline};
 use crate::connection::settings::{Settings, SignIn};
 use crate::connection::supervisor::supervise;
 use crate::connection::{Batch, CacheStats, CompletionSink};
@@ -38,7 +40,10 @@ use waiter::Waiter;
 pub struct Client(Arc<Inner>);
 
 struct Inner {
+    /// The connection to the endpoint itself.
     node: Arc<Node>,
+    /// The endpoint's nodes, if it has turned out to be a cluster.
+    discovery: Arc<Discovery>,
     events: EventHub,
     /// Commands that the options forbid, in upper case.
     disabled: Vec<String>,
@@ -52,6 +57,9 @@ impl Drop for Inner {
             source.events().remove(*handler);
         }
         self.node.wish(Wish::Stop);
+        if let Some(cluster) = self.discovery.cluster() {
+            cluster.close(Wish::Stop);
+        }
     }
 }
 
@@ -77,6 +85,18 @@ pub struct Stats {
     pub cache: CacheStats,
     /// Events that no handler heard of because the queue was full.
     pub events_dropped: u64,
+}
+
+/// A node that serves keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NodeInfo {
+    /// `host:port`, as the node announces it.
+    pub endpoint: Arc<str>,
+    /// How many of a cluster's 16,384 slots it serves; `None` where the server is no cluster.
+    pub slots: Option<usize>,
+    /// Whether it is connected and signed in.
+    pub ready: bool,
 }
 
 /// What became of a command that was handed over.
@@ -107,14 +127,28 @@ impl Client {
             }
             _ => None,
         };
-        let node = Arc::new(Node::new(settings, events.clone()));
-        let client = Self(Arc::new(Inner { node: Arc::clone(&node), events, disabled, source }));
         let thread =
             NEXT_THREAD.fetch_add(1, Ordering::Relaxed) % io_threads.clamp(1, runtime::MAX_IO_THREADS);
+        let discovery = Arc::new(Discovery::new(thread));
+        let connect_timeout = settings.connect_timeout;
+        let node = Arc::new(Node::new(settings, events.clone()).with_discovery(Arc::clone(&discovery)));
+        let inner =
+            Inner { node: Arc::clone(&node), discovery: Arc::clone(&discovery), events, disabled, source };
+        let client = Self(Arc::new(inner));
         runtime::io(thread)?.spawn(supervise(Arc::clone(&node)));
         match node.settled().await {
             State::Closed(reason) => Err(reason),
-            _ => Ok(client),
+            _ => {
+                if let Some(cluster) = discovery.cluster() {
+                    // Nodes that are slow or down go on in the background.
+                    let cluster = Arc::clone(cluster);
+                    let settled = async move {
+                        let _ = tokio::time::timeout(connect_timeout, cluster.settled()).await;
+                    };
+                    let _ = runtime::io(thread)?.spawn(settled).await;
+                }
+                Ok(client)
+            }
         }
     }
 
@@ -143,26 +177,30 @@ impl Client {
         ENCODER.with_borrow_mut(|batch| {
             batch.clear();
             batch.push_cmd(command)?;
-            let node = &self.0.node;
-            if !self.0.disabled.is_empty() {
-                batch.check_disabled(&self.0.disabled)?;
-            }
-            let recall = node.recall(&batch.bytes);
-            if let Recall::Hit(reply) = recall {
+            if let Some(reply) = self.recall(&batch.bytes) {
                 return Ok(Sent::Known(reply));
             }
             let (waiter, sink) = Waiter::new();
-            let sink =
-                if let Recall::Miss(ticket) = recall { Arc::new(Keep::new(ticket, sink)) } else { sink };
-            node.submit(batch, 0, sink, node.settings.command_timeout)?;
+            self.submit(batch, 0, sink)?;
             Ok(Sent::Waits(waiter))
         })
+    }
+
+    /// The reply to an encoded read, if client-side caching has it.
+    ///
+    /// For those who submit batches: what they submit is always sent. Of a batch of one command the reply is kept.
+    pub fn recall(&self, request: &[u8]) -> Option<Bytes> {
+        self.0.node.settings.cache?;
+        match self.0.discovery.cluster() {
+            None => self.0.node.recall(request),
+            Some(cluster) => cluster.recall(request),
+        }
     }
 
     /// Hands encoded commands over; their replies go to `sink`, tagged `first_tag`, `first_tag + 1`, ...
     ///
     /// Never blocks. The commands are sent as one contiguous piece. The batch is empty afterwards. Reads are sent
-    /// even where their replies are cached on this side: whoever submits batches wants them on the wire.
+    /// even where client-side caching has their replies: see [`Client::recall`].
     ///
     /// # Errors
     /// [`ErrorCode::NotConnected`], [`ErrorCode::BacklogFull`] or [`ErrorCode::Closed`]: nothing was taken,
@@ -182,7 +220,10 @@ impl Client {
         if !self.0.disabled.is_empty() {
             batch.check_disabled(&self.0.disabled)?;
         }
-        self.0.node.submit(batch, first_tag, sink, timeout)
+        match self.0.discovery.cluster() {
+            None => self.0.node.submit(batch, first_tag, sink, timeout),
+            Some(cluster) => cluster.submit(batch, first_tag, &sink, deadline(timeout)),
+        }
     }
 
     /// Calls `handler` for the events in `mask`: those of this client's connections and of its token source.
@@ -199,7 +240,10 @@ impl Client {
 
     /// Whether there is a signed-in connection now.
     pub fn is_ready(&self) -> bool {
-        matches!(self.0.node.state(), State::Ready)
+        match self.0.discovery.cluster() {
+            None => matches!(self.0.node.state(), State::Ready),
+            Some(cluster) => cluster.is_ready(),
+        }
     }
 
     /// Why there is no connection now; `None` while there is one or the first one is being made.
@@ -215,6 +259,58 @@ impl Client {
         self.0.node.settings.label()
     }
 
+    /// The endpoint's own connection and the nodes of the cluster, if it is one.
+    fn all_nodes(&self) -> impl Iterator<Item = Arc<Node>> {
+        let nodes = self.0.discovery.cluster().map(|cluster| cluster.nodes()).unwrap_or_default();
+        std::iter::once(Arc::clone(&self.0.node)).chain(nodes)
+    }
+
+    /// The nodes that serve keys now: one entry for a single server, one per primary for a cluster.
+    pub fn nodes(&self) -> Vec<NodeInfo> {
+        let Some(cluster) = self.0.discovery.cluster() else {
+            let node = &self.0.node;
+            return vec![NodeInfo {
+                endpoint: Arc::clone(node.settings.label()),
+                slots: None,
+                ready: matches!(node.state(), State::Ready),
+            }];
+        };
+        let info = |(_, node, slots): (_, Arc<Node>, usize)| NodeInfo {
+            endpoint: Arc::clone(node.settings.label()),
+            slots: Some(slots),
+            ready: matches!(node.state(), State::Ready),
+        };
+        cluster.primaries().into_iter().map(info).collect()
+    }
+
+    /// Sends one command to one node, by its `host:port` as [`Client::nodes`] gives it: for what is asked of
+    /// a single node, such as `INFO` or `SLOWLOG GET`.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidEndpoint`] when there is no such node, otherwise as [`Client::execute`].
+    pub async fn execute_on<T: FromRedisValue>(&self, endpoint: &str, command: &Cmd) -> Result<T> {
+        let node = self.all_nodes().find(|node| &**node.settings.label() == endpoint).ok_or_else(|| {
+            let known: Vec<_> = self.nodes().iter().map(|node| node.endpoint.to_string()).collect();
+            Error::new(
+                ErrorCode::InvalidEndpoint,
+                format!("There is no node {endpoint} now; there are: {}.", known.join(", ")),
+                "Ask Client::nodes for the nodes: they change.",
+            )
+        })?;
+        self.ask_node(&node, command).await
+    }
+
+    async fn ask_node<T: FromRedisValue>(&self, node: &Node, command: &Cmd) -> Result<T> {
+        let (waiter, sink) = Waiter::new();
+        let mut batch = Batch::new();
+        batch.push_cmd(command)?;
+        if !self.0.disabled.is_empty() {
+            batch.check_disabled(&self.0.disabled)?;
+        }
+        node.submit(&mut batch, 0, sink, node.settings.command_timeout)?;
+        convert(waiter.await?)
+    }
+
     /// The source of this client's tokens; `None` with an access key.
     pub fn token_source(&self) -> Option<&TokenSource> {
         self.0.source.as_ref().map(|(source, _)| source)
@@ -222,33 +318,40 @@ impl Client {
 
     /// Figures since the client was made.
     pub fn stats(&self) -> Stats {
-        let node = &self.0.node;
-        // Each lock for itself: see the order of locks in ARCHITECTURE.md.
-        let queued = node.outbox.lock().len();
-        let in_flight = node.active().map_or(0, |link| link.progress().inflight);
-        let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        Stats {
-            commands: count(&node.counters.submitted),
-            queued,
-            in_flight,
-            connections: count(&node.counters.connections),
-            reconnects: count(&node.counters.reconnects),
-            reauthentications: count(&node.counters.reauthentications),
-            reauthentication_failures: count(&node.counters.reauthentication_failures),
-            cache: node.cache_stats(),
-            events_dropped: self.0.events.dropped(),
+        let mut stats = Stats { events_dropped: self.0.events.dropped(), ..Stats::default() };
+        for node in self.all_nodes() {
+            let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+            stats.commands += count(&node.counters.submitted);
+            // Each lock for itself: see the order of locks in ARCHITECTURE.md.
+            stats.queued += node.outbox.lock().len();
+            stats.in_flight += node.active().map_or(0, |link| link.progress().inflight);
+            stats.connections += count(&node.counters.connections);
+            stats.reconnects += count(&node.counters.reconnects);
+            stats.reauthentications += count(&node.counters.reauthentications);
+            stats.reauthentication_failures += count(&node.counters.reauthentication_failures);
+            stats.cache += node.cache_stats();
         }
+        stats
     }
 
     /// Subscribes a queue, on the thread that has the timers; see [`crate::Subscriber::subscribe`].
     pub(crate) async fn subscribe(&self, kind: Kind, names: Vec<Bytes>, queue: &Arc<Queue>) -> Result<()> {
+        if let (Kind::Shard, Some(cluster)) = (kind, self.0.discovery.cluster()) {
+            let (cluster, queue) = (Arc::clone(cluster), Arc::clone(queue));
+            let limit = self.0.node.settings.command_timeout;
+            let work = async move { cluster.shards().subscribe(&cluster, names, &queue, limit).await };
+            return runtime::io(0)?.spawn(work).await.unwrap_or_else(|_| Err(gone()));
+        }
         let work = Arc::clone(&self.0.node).subscribe(kind, names, Arc::clone(queue));
         runtime::io(0)?.spawn(work).await.unwrap_or_else(|_| Err(gone()))
     }
 
     /// Ends a queue's subscriptions.
     pub(crate) fn unsubscribe(&self, kind: Kind, names: Option<&[Bytes]>, queue: &Arc<Queue>) {
-        self.0.node.unsubscribe(kind, names, queue);
+        match (kind, self.0.discovery.cluster()) {
+            (Kind::Shard, Some(cluster)) => cluster.shards().unsubscribe(names, queue),
+            _ => self.0.node.unsubscribe(kind, names, queue),
+        }
     }
 
     /// Takes no more commands, finishes those that were handed over, and closes the connection.
@@ -257,10 +360,15 @@ impl Client {
     /// All clones are closed. Closing twice does no harm.
     pub async fn close(&self) {
         let node = &self.0.node;
+        let finish = Wish::Finish(Instant::now() + node.settings.command_timeout);
         if !matches!(node.state(), State::Closed(_)) {
-            node.wish(Wish::Finish(Instant::now() + node.settings.command_timeout));
-            node.closed().await;
+            node.wish(finish);
         }
+        if let Some(cluster) = self.0.discovery.cluster() {
+            cluster.close(finish);
+            cluster.closed().await;
+        }
+        node.closed().await;
     }
 }
 

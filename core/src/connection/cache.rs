@@ -1,6 +1,6 @@
 //! Client-side caching: replies that are kept on this side for as long as the server promises to tell of
-//! changes (`CLIENT TRACKING`, RESP3). One per node; it follows one connection at a time and is emptied when
-//! that ends. Knows nothing of sockets.
+//! changes (`CLIENT TRACKING`, RESP3). One per node, as each tells of its own keys; it follows one connection
+//! at a time and is emptied when that ends. Knows nothing of sockets.
 //!
 //! Why no reply is kept that has become stale: a request that is to be kept has an entry without a reply from
 //! before it is written. On the one connection, what the server tells of a change comes behind each reply that
@@ -52,6 +52,17 @@ pub struct CacheStats {
     pub bytes: usize,
 }
 
+impl std::ops::AddAssign for CacheStats {
+    fn add_assign(&mut self, other: Self) {
+        self.hits += other.hits;
+        self.misses += other.misses;
+        self.invalidations += other.invalidations;
+        self.evictions += other.evictions;
+        self.entries += other.entries;
+        self.bytes += other.bytes;
+    }
+}
+
 type Request = Arc<[u8]>;
 
 enum Content {
@@ -90,16 +101,6 @@ pub(crate) struct ReplyCache {
     limits: CacheLimits,
     state: Mutex<State>,
     warned: AtomicBool,
-}
-
-/// What is known of a request.
-pub(crate) enum Recall {
-    /// Its reply.
-    Hit(Bytes),
-    /// Nothing; its reply may be kept.
-    Miss(Ticket),
-    /// Nothing, and its reply is not to be kept.
-    Bypass,
 }
 
 /// The right to keep the reply of one request.
@@ -145,27 +146,36 @@ impl ReplyCache {
     }
 
     /// The reply to a request, if it is kept here.
-    pub(crate) fn recall(self: &Arc<Self>, request: &[u8]) -> Recall {
-        let Some(key) = cacheable(request) else { return Recall::Bypass };
+    pub(crate) fn recall(&self, request: &[u8]) -> Option<Bytes> {
         let mut state = self.state.lock();
-        if state.follows.is_none() {
-            return Recall::Bypass;
-        }
-        match state.entries.get(request).map(|entry| &entry.content) {
-            Some(Content::Kept { reply, since }) if since.elapsed() < self.limits.max_age => {
+        match &state.entries.get(request)?.content {
+            Content::Kept { reply, since } if since.elapsed() < self.limits.max_age => {
                 let reply = reply.clone();
                 state.stats.hits += 1;
-                return Recall::Hit(reply);
+                Some(reply)
             }
-            Some(Content::Awaited(_)) => {
-                // Whoever was first keeps the reply.
-                state.stats.misses += 1;
-                return Recall::Bypass;
+            Content::Kept { .. } => {
+                state.remove(request);
+                None
             }
-            Some(Content::Kept { .. }) => state.remove(request),
-            None => {}
+            Content::Awaited(_) => None,
         }
+    }
+
+    /// The right to keep the reply of the only request of a batch that is about to be queued; `None` if it is
+    /// not to be kept, or another one's is.
+    pub(crate) fn expect_only(self: &Arc<Self>, batch: &Batch) -> Option<Ticket> {
+        if batch.len() == 1 && !batch.atomic { self.expect(&batch.bytes) } else { None }
+    }
+
+    fn expect(self: &Arc<Self>, request: &[u8]) -> Option<Ticket> {
+        let key = cacheable(request)?;
+        let mut state = self.state.lock();
+        state.follows?;
         state.stats.misses += 1;
+        if state.entries.contains(request) {
+            return None;
+        }
         state.next_ticket += 1;
         let number = state.next_ticket;
         let request: Request = request.into();
@@ -173,7 +183,20 @@ impl ReplyCache {
         let evicted = state.shrink(self.limits.bytes);
         drop(state);
         drop(evicted);
-        Recall::Miss(Ticket { cache: Arc::clone(self), request, number })
+        Some(Ticket { cache: Arc::clone(self), request, number })
+    }
+
+    /// Requests were not executed and go elsewhere: their replies are not to be kept here.
+    pub(crate) fn void(&self, requests: &[u8]) {
+        let mut state = self.state.lock();
+        if matches!(state.entries.peek(requests), Some(Entry { content: Content::Awaited(_), .. })) {
+            state.remove(requests);
+        }
+    }
+
+    /// Everything may have changed.
+    pub(crate) fn forget_all(&self) {
+        self.state.lock().forget_all();
     }
 
     /// A push of the kind `invalidate` from a connection.

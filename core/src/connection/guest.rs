@@ -1,5 +1,6 @@
 //! A task on a caller's runtime that drives a connection for a while. Where one command after the other is
-//! sent, the two hops to the I/O thread and back cost as much as all the rest; a guest saves them.
+//! sent, the two hops to the I/O thread and back cost as much as all the rest; a guest saves them. Where many
+//! callers wait, it saves half of the processor's time, if it lets them all submit before it writes.
 //!
 //! Rules: a guest begins on an idle connection only. It drives for its own runtime alone: when another
 //! thread or runtime wants the connection, the host takes over at once. A guest that does not get to run,
@@ -15,6 +16,10 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
+
+/// From so many outstanding commands on, the first half of the next ones is written before the rest is made:
+/// server and callers then work at the same time.
+const MANY: usize = 16;
 
 impl Link {
     /// Drives the connection on the caller's runtime. Ready when the guest's time is over.
@@ -57,6 +62,30 @@ impl Link {
         TcpStream::from_std(self.io.lock().transport.socket().try_clone()?)
     }
 
+    /// Notes how many callers one read of the guest answered, and how many were waiting before it.
+    pub(super) fn has_answered(&self, callers: usize, outstanding: usize) {
+        self.guests.woke(callers);
+        let enough = if outstanding < MANY { usize::MAX } else { outstanding / 2 };
+        self.outbox.lock().set_enough(enough);
+    }
+
+    /// Writes what has gathered for a guest that has stepped back, so that the server begins with a first
+    /// part while the callers make the rest.
+    pub(crate) fn write_for_guest(&self) {
+        if !self.has_guest() {
+            return;
+        }
+        let Some(mut io) = self.io.try_lock() else { return };
+        if io.blocked || !self.watched.load(Ordering::Acquire) {
+            return;
+        }
+        // An error is met again by the driver. What is left of a full socket is the driver's to write.
+        if self.flush(&mut io).is_err() || io.blocked {
+            drop(io);
+            self.wake_driver();
+        }
+    }
+
     /// Gives the drive to a guest, if the connection is idle, watched, and driven by the host.
     ///
     /// Whoever gets `true` runs [`Link::poll_as_guest`] and calls [`Link::end_guest`] at the end.
@@ -87,6 +116,7 @@ impl Link {
         let sleeper = {
             let mut outbox = self.outbox.lock();
             self.guest.store(false, Ordering::Release);
+            outbox.set_enough(usize::MAX);
             outbox.wake()
         };
         if let Some(sleeper) = sleeper {

@@ -4,6 +4,7 @@
 use super::batch::{CompletionSink, Replies};
 use super::command;
 use super::outbox::{Block, Failure};
+use super::redirect::{Order, Redirected};
 use crate::error::{Error, ErrorCode};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -21,6 +22,58 @@ struct Flight {
     run: usize,
     /// keyless' own requests (AUTH, PING) belong to this connection and never move to another one.
     own: bool,
+}
+
+impl Flight {
+    /// How many of these replies, which begin with the next request's, can be handed out, and what is to be
+    /// done with the request of the first one if it is not to be handed out.
+    ///
+    /// A transaction is sent elsewhere as a whole, once `EXEC` has said that it was not executed.
+    fn find_redirection(
+        &mut self,
+        block: &Bytes,
+        mut start: usize,
+        ends: &[usize],
+        run_end: usize,
+    ) -> (usize, Option<Order>) {
+        let run = &mut self.block.runs[self.run];
+        for (index, &end) in ends.iter().enumerate() {
+            let frame = &block[start..end];
+            start = end;
+            if frame[0] != b'-' {
+                continue;
+            }
+            let mut order = Order::read(frame);
+            if run.atomic {
+                if self.next + index + 1 < run_end {
+                    run.order = run.order.take().or(order);
+                    continue;
+                }
+                order = order.or_else(|| run.order.clone());
+            }
+            if order.is_some() {
+                return if index == 0 { (1, order) } else { (index, None) };
+            }
+        }
+        (ends.len(), None)
+    }
+
+    /// The next request, or the transaction it ends, to be sent elsewhere; `None` if nobody waits for it.
+    fn redirect(&self, order: Order, run_end: usize) -> Option<Redirected> {
+        let run = &self.block.runs[self.run];
+        let range = if run.atomic { run.first..run_end } else { self.next..self.next + 1 };
+        let start = if range.start == 0 { 0 } else { self.block.ends[range.start - 1] };
+        let ends = &self.block.ends[range.clone()];
+        Some(Redirected {
+            bytes: self.block.bytes[start..ends[ends.len() - 1]].to_vec(),
+            ends: ends.iter().map(|end| end - start).collect(),
+            sink: run.sink.clone()?,
+            first_tag: run.first_tag + (range.start - run.first) as u64,
+            deadline: run.deadline,
+            atomic: run.atomic,
+            order,
+        })
+    }
 }
 
 /// The requests under way on one connection.
@@ -60,7 +113,8 @@ impl Inflight {
 
     /// Hands whole reply frames to those who wait for them: `block[..ends[0]]` is the first one.
     ///
-    /// `false` when there are more replies than written requests: the stream is out of step.
+    /// Where `redirected` is given, requests that belong to another node end up there and their sinks hear
+    /// nothing. `false` when there are more replies than written requests: the stream is out of step.
     #[must_use]
     pub(crate) fn deliver(
         &mut self,
@@ -69,16 +123,21 @@ impl Inflight {
         mut ends: &[usize],
         wakers: &mut Vec<Waker>,
         emptied: &mut Vec<Block>,
+        mut redirected: Option<&mut Vec<Redirected>>,
     ) -> bool {
         while !ends.is_empty() {
             let Some(flight) = self.flights.front_mut() else { return false };
             let run_end = flight.block.run_end(flight.run);
-            let run = &mut flight.block.runs[flight.run];
-            let count = ends.len().min(run_end - flight.next);
+            let mut count = ends.len().min(run_end - flight.next);
             if flight.block.ends[flight.next + count - 1] > flight.sent {
                 return false;
             }
+            let mut order = None;
+            if redirected.is_some() && !flight.own {
+                (count, order) = flight.find_redirection(block, start, &ends[..count], run_end);
+            }
             let (now, later) = ends.split_at(count);
+            let run = &mut flight.block.runs[flight.run];
             if run.announced && block[start] == b'-' {
                 // The refusal of a subscription: the reply to the PING behind it is still to come.
                 run.announced = false;
@@ -89,7 +148,9 @@ impl Inflight {
                 ends = later;
                 continue;
             }
-            if let Some(sink) = &run.sink {
+            if let (Some(order), Some(redirected)) = (order, &mut redirected) {
+                redirected.extend(flight.redirect(order, run_end));
+            } else if let Some(sink) = &run.sink {
                 let tag = run.first_tag + (flight.next - run.first) as u64;
                 wake_later(wakers, sink.complete(tag, Replies { block, start, ends: now }));
             }
@@ -270,8 +331,8 @@ mod tests {
         }
         let (bytes, ends) = replies(&["+1\r\n", "+2\r\n", "+3\r\n", "+4\r\n"]);
         let (mut wakers, mut emptied) = (Vec::new(), Vec::new());
-        assert!(inflight.deliver(&bytes, 0, &ends[..1], &mut wakers, &mut emptied));
-        assert!(inflight.deliver(&bytes, ends[0], &ends[1..], &mut wakers, &mut emptied));
+        assert!(inflight.deliver(&bytes, 0, &ends[..1], &mut wakers, &mut emptied, None));
+        assert!(inflight.deliver(&bytes, ends[0], &ends[1..], &mut wakers, &mut emptied, None));
         let told: Vec<_> = sink.0.lock().drain(..).map(|(tag, reply)| (tag, reply.unwrap())).collect();
         let expected = [
             (1, b"+1\r\n".to_vec()),
@@ -282,7 +343,7 @@ mod tests {
         assert_eq!(told, expected);
         assert_eq!((inflight.len(), emptied.len()), (0, 2));
         assert!(
-            !inflight.deliver(&bytes, 0, &ends[..1], &mut wakers, &mut emptied),
+            !inflight.deliver(&bytes, 0, &ends[..1], &mut wakers, &mut emptied, None),
             "a reply nobody asked for"
         );
     }
@@ -294,7 +355,7 @@ mod tests {
         inflight.push(block(&[(&["a"], 1)], &sink), false);
         inflight.sent(3);
         let (bytes, ends) = replies(&["+1\r\n"]);
-        assert!(!inflight.deliver(&bytes, 0, &ends, &mut Vec::new(), &mut Vec::new()));
+        assert!(!inflight.deliver(&bytes, 0, &ends, &mut Vec::new(), &mut Vec::new(), None));
     }
 
     #[test]
@@ -307,7 +368,7 @@ mod tests {
         Failure::tell(inflight.expire(later, &Error::new(ErrorCode::Timeout, "Late.", "")));
         assert!(inflight.expire(later, &lost()).is_empty());
         let (bytes, ends) = replies(&["+1\r\n", "+2\r\n"]);
-        assert!(inflight.deliver(&bytes, 0, &ends, &mut Vec::new(), &mut Vec::new()));
+        assert!(inflight.deliver(&bytes, 0, &ends, &mut Vec::new(), &mut Vec::new(), None));
         assert_eq!(inflight.len(), 0);
         let told = sink.0.lock();
         assert_eq!(told.len(), 2);
@@ -328,7 +389,7 @@ mod tests {
             inflight.push(block, false);
             inflight.sent(if sent_all { all } else { all - 1 });
             let (bytes, ends) = replies(&["+OK\r\n"]);
-            assert!(inflight.deliver(&bytes, 0, &ends, &mut Vec::new(), &mut Vec::new()));
+            assert!(inflight.deliver(&bytes, 0, &ends, &mut Vec::new(), &mut Vec::new(), None));
             let (again, failures) = inflight.abandon(&lost());
             assert_eq!(again.iter().map(|block| block.ends.len()).sum::<usize>(), moved);
             assert_eq!(
@@ -336,6 +397,49 @@ mod tests {
                 if sent_all { 3 } else { 0 }
             );
         }
+    }
+
+    fn redirected(commands: &[&str], atomic: bool, texts: &[&str]) -> (Vec<Redirected>, usize) {
+        let sink = Arc::new(Recorder::default());
+        let mut batch = Batch::new();
+        commands.iter().for_each(|name| batch.push(&[name, "k"]).map(|()| ()).unwrap());
+        if atomic {
+            batch = batch.into_transaction();
+        }
+        let mut block = Block::default();
+        block.take_in(&mut batch, sink.clone(), 10, Instant::now());
+        let mut inflight = Inflight::default();
+        inflight.push(block, false);
+        inflight.sent(inflight.unsent().len());
+        let (bytes, ends) = replies(texts);
+        let mut found = Vec::new();
+        assert!(inflight.deliver(&bytes, 0, &ends, &mut Vec::new(), &mut Vec::new(), Some(&mut found)));
+        assert_eq!(inflight.len(), 0);
+        let told = sink.0.lock().len();
+        (found, told)
+    }
+
+    #[test]
+    fn a_request_that_belongs_elsewhere_is_taken_out_and_its_neighbours_are_answered() {
+        let (found, told) =
+            redirected(&["GET", "INCR", "GET"], false, &["$1\r\na\r\n", "-MOVED 7 h:1\r\n", "-ERR no\r\n"]);
+        assert_eq!((found.len(), told), (1, 2));
+        assert_eq!((found[0].first_tag, &found[0].bytes[..]), (11, &b"*2\r\n$4\r\nINCR\r\n$1\r\nk\r\n"[..]));
+        assert_eq!(found[0].ends, [found[0].bytes.len()]);
+    }
+
+    #[test]
+    fn a_transaction_is_redirected_whole_once_it_was_discarded() {
+        let moved = "-MOVED 7 h:1\r\n";
+        let (found, told) =
+            redirected(&["INCR", "GET"], true, &["+OK\r\n", moved, moved, "-EXECABORT No.\r\n"]);
+        assert_eq!((found.len(), told), (1, 3));
+        assert_eq!((found[0].first_tag, found[0].ends.len(), found[0].atomic), (10, 4, true));
+        // Only a slot that moved between the last command and EXEC is told by EXEC itself.
+        let (found, _) = redirected(&["INCR"], true, &["+OK\r\n", "+QUEUED\r\n", moved]);
+        assert_eq!(found.len(), 1);
+        let (found, told) = redirected(&["INCR"], true, &["+OK\r\n", "-ERR wrong\r\n", "-EXECABORT No.\r\n"]);
+        assert_eq!((found.len(), told), (0, 3));
     }
 
     #[test]
@@ -384,7 +488,7 @@ mod tests {
             let answered = answered.min(whole);
             let texts = vec!["+R\r\n"; answered];
             let (bytes, ends) = replies(&texts);
-            prop_assert!(inflight.deliver(&bytes, 0, &ends, &mut Vec::new(), &mut Vec::new()));
+            prop_assert!(inflight.deliver(&bytes, 0, &ends, &mut Vec::new(), &mut Vec::new(), None));
             let (again, failures) = inflight.abandon(&lost());
             for failure in &failures {
                 for tag in failure.first_tag..failure.first_tag + failure.count as u64 {

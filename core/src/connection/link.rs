@@ -10,14 +10,15 @@ use super::guests::Guests;
 use super::inflight::Inflight;
 use super::outbox::{Block, Failure, Outbox, Run};
 use super::push;
+use super::redirect::{Redirected, Rerouter};
 use super::subscriptions::{LinkId, Subscriptions};
 use super::transport::{Received, Transport};
 use crate::error::{Error, ErrorCode, Result};
 use bytes::BytesMut;
 use parking_lot::Mutex;
 use std::io::{self, ErrorKind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::io::Interest;
@@ -28,6 +29,9 @@ const REPLY_BYTES: usize = 64 << 10;
 
 /// Numbers the connections of the process.
 static NEXT_LINK: AtomicU64 = AtomicU64::new(1);
+
+/// So begins the push by which a node ends a subscription to a shard channel, its slot having moved.
+const SHARD_MOVED: &[u8] = b">3\r\n$12\r\nsunsubscribe";
 
 /// How many reads are done before others on the same thread get their turn.
 const MOST_TURNS: usize = 4;
@@ -42,6 +46,10 @@ pub(crate) struct Link {
     own_waits: AtomicBool,
     subscriptions: Arc<Subscriptions>,
     cache: Option<Arc<ReplyCache>>,
+    /// Takes requests that belong to another node.
+    rerouter: Rerouter,
+    /// The server's host, which a redirection without a host means.
+    peer: Box<str>,
     pub(super) io: Mutex<Io>,
     /// The socket as the host's runtime sees it: only its readiness is used. None while a guest drives, so
     /// that the host is not woken for nothing.
@@ -80,6 +88,8 @@ pub(super) struct Io {
     /// Pushes among the frames of one read: before which reply they came, and where they are.
     pushes: Vec<(usize, usize, usize)>,
     wakers: Vec<Waker>,
+    /// Requests that belong to another node.
+    redirected: Vec<Redirected>,
     /// The last write left bytes behind: the socket must become writable first.
     pub(super) blocked: bool,
 }
@@ -101,6 +111,8 @@ impl Link {
         transport: Transport,
         outbox: Arc<Mutex<Outbox>>,
         subscriptions: Arc<Subscriptions>,
+        rerouter: Rerouter,
+        peer: &str,
         max_reply_bytes: usize,
     ) -> io::Result<Self> {
         let reactor = Mutex::new(Some(TcpStream::from_std(transport.socket().try_clone()?)?));
@@ -115,6 +127,7 @@ impl Link {
             ends: Vec::new(),
             pushes: Vec::new(),
             wakers: Vec::new(),
+            redirected: Vec::new(),
             blocked: false,
         };
         Ok(Self {
@@ -124,6 +137,8 @@ impl Link {
             own_waits: AtomicBool::new(false),
             subscriptions,
             cache: None,
+            rerouter,
+            peer: peer.into(),
             io: Mutex::new(io),
             reactor,
             outbox,
@@ -170,7 +185,8 @@ impl Link {
     }
 
     fn push_own(&self, batch: Batch, sink: Arc<dyn CompletionSink>, deadline: Instant, announced: bool) {
-        let run = Run { sink: Some(sink), first_tag: 0, first: 0, deadline, atomic: false, announced };
+        let run =
+            Run { sink: Some(sink), first_tag: 0, first: 0, deadline, atomic: false, announced, order: None };
         let mut io = self.io.lock();
         io.own.push(Block { bytes: batch.bytes, ends: batch.ends, runs: vec![run] });
         self.own_waits.store(true, Ordering::Release);
@@ -334,17 +350,23 @@ impl Link {
             }
             let mut io = self.io.lock();
             let step = self.step(&mut io, socket, cx);
-            if !io.wakers.is_empty() || io.emptied.iter().any(|block| !block.runs.is_empty()) {
-                let Io { emptied, done, .. } = &mut *io;
+            if !io.wakers.is_empty()
+                || !io.redirected.is_empty()
+                || io.emptied.iter().any(|block| !block.runs.is_empty())
+            {
+                let redirected = std::mem::take(&mut io.redirected);
+                let Io { emptied, done, inflight, wakers, .. } = &mut *io;
                 for block in emptied {
                     done.append(&mut block.runs);
                 }
+                let outstanding = inflight.len() + wakers.len();
                 let (mut wakers, mut done) = (std::mem::take(&mut io.wakers), std::mem::take(&mut io.done));
                 drop(io);
                 if as_guest {
-                    self.guests.woke(wakers.len());
+                    self.has_answered(wakers.len(), outstanding);
                 }
                 done.clear();
+                self.reroute(redirected);
                 wakers.drain(..).for_each(Waker::wake);
                 io = self.io.lock();
                 if io.wakers.is_empty() {
@@ -427,7 +449,7 @@ impl Link {
     }
 
     /// Writes all there is to write, until the socket takes no more.
-    fn flush(&self, io: &mut Io) -> io::Result<()> {
+    pub(super) fn flush(&self, io: &mut Io) -> io::Result<()> {
         io.blocked = true;
         if !io.transport.flush()? {
             return Ok(());
@@ -458,7 +480,7 @@ impl Link {
 
     /// Hands the whole frames that were read to those who wait for them.
     fn hand_out(&self, io: &mut Io) -> Result<()> {
-        let Io { scanner, replies, inflight, emptied, ends, pushes, wakers, .. } = io;
+        let Io { scanner, replies, inflight, emptied, ends, pushes, wakers, redirected, .. } = io;
         ends.clear();
         pushes.clear();
         let mut start = 0;
@@ -483,19 +505,28 @@ impl Link {
         }
         if start > 0 {
             let block = replies.split_to(start).freeze();
+            let mut redirected = self.rerouter.get().is_some().then_some(redirected);
             let (mut from, mut begin) = (0, 0);
             for &(before, push_start, push_end) in pushes.iter() {
-                if before > from && !inflight.deliver(&block, begin, &ends[from..before], wakers, emptied) {
+                let ends = &ends[from..before];
+                if before > from
+                    && !inflight.deliver(&block, begin, ends, wakers, emptied, redirected.as_deref_mut())
+                {
                     return Err(out_of_step());
                 }
                 (from, begin) = (before, push_end);
                 let frame = &block[push_start..push_end];
+                if frame.starts_with(SHARD_MOVED)
+                    && let Some(rerouter) = self.rerouter.get().and_then(Weak::upgrade)
+                {
+                    rerouter.suspect();
+                }
                 match (push::kind(frame), &self.cache) {
                     (b"invalidate", Some(cache)) => cache.invalidate(self.id, frame),
                     _ => self.subscriptions.push(self.id, &block.slice_ref(frame), wakers),
                 }
             }
-            if !inflight.deliver(&block, begin, &ends[from..], wakers, emptied) {
+            if !inflight.deliver(&block, begin, &ends[from..], wakers, emptied, redirected) {
                 return Err(out_of_step());
             }
         }
@@ -505,6 +536,25 @@ impl Link {
         verdict
     }
 
+    /// Gives requests away that belong to another node. Called without locks.
+    fn reroute(&self, redirected: Vec<Redirected>) {
+        if redirected.is_empty() {
+            return;
+        }
+        if let Some(cache) = &self.cache {
+            // Another server will answer, and this one does not tell of changes there.
+            for request in &redirected {
+                cache.void(&request.bytes);
+            }
+        }
+        match self.rerouter.get().and_then(Weak::upgrade) {
+            Some(rerouter) => rerouter.reroute(&self.peer, redirected),
+            None => Failure::tell(
+                redirected.into_iter().map(|request| request.fail(super::node::closed())).collect(),
+            ),
+        }
+    }
+
     /// Ends the connection. What can be sent again on the next one goes back to the outbox; the others
     /// are told `error`.
     pub(crate) fn end(&self, error: &Error) {
@@ -512,7 +562,7 @@ impl Link {
             cache.leave(self.id);
         }
         self.drain();
-        let (inflight, wakers) = {
+        let (inflight, wakers, redirected) = {
             let mut io = self.io.lock();
             io.transport.close();
             let own = std::mem::take(&mut io.own);
@@ -520,8 +570,9 @@ impl Link {
             for block in own {
                 inflight.push(block, true);
             }
-            (inflight, std::mem::take(&mut io.wakers))
+            (inflight, std::mem::take(&mut io.wakers), std::mem::take(&mut io.redirected))
         };
+        self.reroute(redirected);
         let (again, mut failures) = inflight.abandon(error);
         let sleeper = {
             let mut outbox = self.outbox.lock();

@@ -44,7 +44,9 @@ fn exchange(count: usize, pieces: Vec<Vec<u8>>, limit: usize) -> (Vec<Result<Vec
     let (transport, peer) = connect(expects, pieces);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let error = runtime.block_on(async {
-        let link = Link::new(transport, outbox, Arc::new(Subscriptions::new()), limit).unwrap();
+        let link =
+            Link::new(transport, outbox, Arc::new(Subscriptions::new()), Rerouter::default(), "test", limit)
+                .unwrap();
         link.open();
         let error = poll_fn(|cx| link.poll(cx)).await;
         link.end(&error);

@@ -2,6 +2,7 @@
 
 mod batch;
 pub(crate) mod cache;
+pub(crate) mod cluster;
 mod command;
 pub(crate) mod decode;
 mod dial;
@@ -18,6 +19,7 @@ pub(crate) mod outbox;
 mod overlap;
 mod push;
 mod reauth;
+mod redirect;
 pub(crate) mod settings;
 mod socket;
 mod subscriptions;

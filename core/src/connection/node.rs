@@ -2,13 +2,15 @@
 //! connections come and go is `supervisor`'s.
 
 use super::batch::{Batch, CompletionSink};
-use super::cache::{CacheStats, Recall, ReplyCache};
+use super::cache::{CacheStats, Keep, ReplyCache};
+use super::cluster::Discovery;
 use super::decode::decode;
 use super::guest;
 use super::link::Link;
 use super::one_reply::OneReply;
 use super::outbox::{Failure, Outbox};
-use super::settings::Settings;
+use super::redirect::Rerouter;
+use super::settings::{Settings, Target};
 use super::subscriptions::{Change, Subscriptions, needs_resp3};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::EventHub;
@@ -67,6 +69,12 @@ pub(crate) struct Node {
     pub(crate) subscriptions: Arc<Subscriptions>,
     /// What is kept of this endpoint's replies, if client-side caching is on.
     pub(crate) cache: Option<Arc<ReplyCache>>,
+    /// Where requests go that belong to another node.
+    pub(crate) rerouter: Rerouter,
+    /// Finds out whether the endpoint is a cluster; a node of a cluster has none.
+    discovery: Option<Arc<Discovery>>,
+    /// Where else this connection can be made: any node can tell the map and pass messages on.
+    more_targets: Mutex<Vec<Target>>,
     pub(crate) events: EventHub,
     pub(crate) counters: Counters,
     pub(super) state: watch::Sender<State>,
@@ -80,12 +88,44 @@ impl Node {
             active: Mutex::new(None),
             subscriptions: Arc::new(Subscriptions::new()),
             cache: settings.cache.map(|limits| Arc::new(ReplyCache::new(limits))),
+            rerouter: Rerouter::default(),
+            discovery: None,
+            more_targets: Mutex::default(),
             settings,
             events,
             counters: Counters::default(),
             state: watch::Sender::new(State::Connecting),
             wish: watch::Sender::new(Wish::Live),
         }
+    }
+
+    /// The same node asks at each connection whether it is a cluster.
+    pub(crate) fn with_discovery(mut self, discovery: Arc<Discovery>) -> Self {
+        self.discovery = Some(discovery);
+        self
+    }
+
+    pub(super) fn discovery(&self) -> Option<&Arc<Discovery>> {
+        self.discovery.as_ref()
+    }
+
+    /// Sets where else this connection can be made.
+    pub(super) fn set_more_targets(&self, targets: Vec<Target>) {
+        *self.more_targets.lock() = targets;
+    }
+
+    /// Where the dial with this number goes.
+    pub(super) fn target(&self, dial: u32) -> Target {
+        let own = &self.settings.targets;
+        let more = self.more_targets.lock();
+        let index = dial as usize % (own.len() + more.len());
+        own.get(index).or_else(|| more.get(index - own.len())).unwrap_or(&own[0]).clone()
+    }
+
+    /// Where a connection with this label leads.
+    pub(super) fn target_labelled(&self, label: &str) -> Target {
+        let all = self.settings.targets.iter().chain(&*self.more_targets.lock()).cloned().collect::<Vec<_>>();
+        all.into_iter().find(|target| &*target.label == label).unwrap_or_else(|| self.target(0))
     }
 
     /// Hands commands over, all or nothing; the batch is empty afterwards. Never blocks.
@@ -99,18 +139,31 @@ impl Node {
         sink: Arc<dyn CompletionSink>,
         timeout: Duration,
     ) -> Result<()> {
+        self.submit_until(batch, first_tag, sink, deadline(timeout))
+    }
+
+    /// As [`Node::submit`], with the time at which the caller stops waiting.
+    pub(crate) fn submit_until(
+        &self,
+        batch: &mut Batch,
+        first_tag: u64,
+        sink: Arc<dyn CompletionSink>,
+        deadline: Instant,
+    ) -> Result<()> {
         let count = batch.len() as u64;
-        let now = Instant::now();
-        let deadline = now.checked_add(timeout).unwrap_or_else(|| now + LONGEST_WAIT);
+        let sink = match self.cache.as_ref().and_then(|cache| cache.expect_only(batch)) {
+            Some(ticket) => Arc::new(Keep::new(ticket, sink)),
+            None => sink,
+        };
         // Let go without a lock if it is refused: dropping it may be the end of a client.
         let kept = Arc::clone(&sink);
-        let asleep = {
+        let (asleep, enough) = {
             let mut outbox = self.outbox.lock();
             if let Some(cache) = &self.cache {
                 cache.forget_changed(batch);
             }
             outbox.submit(batch, sink, first_tag, deadline)?;
-            outbox.is_asleep()
+            (outbox.is_asleep(), outbox.is_enough())
         };
         drop(kept);
         self.counters.submitted.fetch_add(count, Ordering::Relaxed);
@@ -123,13 +176,22 @@ impl Node {
             if let Some(waker) = waker {
                 waker.wake();
             }
+        } else if enough && let Some(link) = self.active() {
+            link.write_for_guest();
         }
         Ok(())
     }
 
     /// The reply to a request if it is kept here.
-    pub(crate) fn recall(&self, request: &[u8]) -> Recall {
-        self.cache.as_ref().map_or(Recall::Bypass, |cache| cache.recall(request))
+    pub(crate) fn recall(&self, request: &[u8]) -> Option<Bytes> {
+        self.cache.as_ref()?.recall(request)
+    }
+
+    /// Gives up all replies that are kept here.
+    pub(super) fn forget_replies(&self) {
+        if let Some(cache) = &self.cache {
+            cache.forget_all();
+        }
     }
 
     /// Figures of client-side caching.
@@ -258,6 +320,12 @@ impl Node {
         let failures = self.outbox.lock().remove(None, error);
         Failure::tell(failures);
     }
+}
+
+/// When a wait that begins now is over.
+pub(crate) fn deadline(timeout: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(timeout).unwrap_or_else(|| now + LONGEST_WAIT)
 }
 
 /// The error of a command that waited for a connection in vain. It was never sent.

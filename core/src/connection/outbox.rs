@@ -2,6 +2,7 @@
 //! connection. Outlives connections. Knows nothing of sockets and replies.
 
 use super::batch::{Batch, CompletionSink};
+use super::redirect::Order;
 use crate::error::{Error, ErrorCode, Result};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub(crate) struct Run {
     pub(crate) atomic: bool,
     /// The request is answered by pushes or by one error reply, and then by the reply to the `PING` behind it.
     pub(crate) announced: bool,
+    /// What the server has said of a transaction's request: it will not execute the whole.
+    pub(crate) order: Option<Order>,
 }
 
 /// Encoded requests, back to back, with one mark per request.
@@ -74,6 +77,7 @@ impl Block {
             deadline: run.deadline,
             atomic: run.atomic,
             announced: run.announced,
+            order: None,
         });
         self.ends.extend(from.ends[range.clone()].iter().map(|end| base + end - start));
         self.bytes.extend_from_slice(&from.bytes[start..from.ends[range.end - 1]]);
@@ -95,6 +99,7 @@ impl Block {
             deadline,
             atomic: batch.atomic,
             announced: false,
+            order: None,
         });
         if self.bytes.is_empty() && batch.bytes.len() >= OWN_BLOCK_BYTES {
             std::mem::swap(&mut self.bytes, &mut batch.bytes);
@@ -146,6 +151,8 @@ pub(crate) struct Outbox {
     over: Option<Error>,
     /// Wakes the task that drives the active connection; there only while that task sleeps.
     sleeper: Option<Waker>,
+    /// With so many requests a first part of them is worth a write of its own.
+    enough: usize,
     /// Emptied blocks, kept for their memory.
     spare: Vec<Block>,
 }
@@ -160,6 +167,7 @@ impl Outbox {
             refusal: None,
             over: None,
             sleeper: None,
+            enough: usize::MAX,
             spare: Vec::new(),
         }
     }
@@ -201,6 +209,16 @@ impl Outbox {
             }
         }
         Ok(())
+    }
+
+    /// Sets how many requests are worth a write of their own.
+    pub(crate) fn set_enough(&mut self, requests: usize) {
+        self.enough = requests;
+    }
+
+    /// Whether just now so many have gathered.
+    pub(crate) fn is_enough(&self) -> bool {
+        self.requests == self.enough
     }
 
     /// The oldest block. `emptied` goes the other way: blocks whose memory can be used again.
@@ -275,6 +293,12 @@ impl Outbox {
         self.bytes = kept.iter().map(|block| block.bytes.len()).sum();
         self.blocks = kept;
         failures
+    }
+
+    /// Takes everything that waits, to be sent to another node.
+    pub(crate) fn take_all(&mut self) -> Vec<Block> {
+        (self.requests, self.bytes) = (0, 0);
+        self.blocks.drain(..).collect()
     }
 
     /// How many requests wait.

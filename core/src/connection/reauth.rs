@@ -185,6 +185,10 @@ mod tests {
             limits: Limits { requests: 10, bytes: 1000 },
             tunnel: None,
             sign_in: SignIn::Nobody,
+            cluster: None,
+            nodes_by_name: false,
+            fixed_tls_name: false,
+            readonly: false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The life of an endpoint's connection: dial, sign in, keep signed in, watch, notice the end, dial
 //! again, for ever. Runs as one task on the I/O thread.
 
+use super::cluster::SlotMap;
 use super::dial::{Progress, dial};
 use super::handshake::{Login, handshake, login, restore};
 use super::link::Link;
@@ -46,6 +47,8 @@ struct Fresh {
     /// `host:port` of the other side.
     label: Arc<str>,
     token: Option<Token>,
+    /// The map of the cluster it told, if it is one.
+    map: Option<SlotMap>,
 }
 
 type Run = Pin<Box<dyn Future<Output = End> + Send>>;
@@ -56,6 +59,7 @@ impl Supervisor {
         loop {
             match self.connect().await {
                 Ok(fresh) => {
+                    self.tell_map(&fresh);
                     let outage = self.connected(&fresh.label);
                     match self.hold(fresh, outage).await {
                         End::Lost(error) => self.lost(&error),
@@ -76,11 +80,11 @@ impl Supervisor {
             }
             self.dials += 1;
             let node = Arc::clone(&self.node);
-            let error =
-                match self.while_waiting(establish(&node, node.settings.target(self.dials - 1))).await? {
-                    Ok(fresh) => return Ok(fresh),
-                    Err(error) => error.at(Arc::clone(&node.settings.target(self.dials - 1).label)),
-                };
+            let target = node.target(self.dials - 1);
+            let error = match self.while_waiting(establish(&node, &target)).await? {
+                Ok(fresh) => return Ok(fresh),
+                Err(error) => error.at(Arc::clone(&target.label)),
+            };
             if let Some(most) = self.node.settings.first_dials
                 && !self.ever
                 && (self.dials >= most || !error.is_retryable())
@@ -165,6 +169,9 @@ impl Supervisor {
         let node = &self.node;
         node.set_active(None);
         node.subscriptions.lost();
+        if let Some(rerouter) = node.rerouter.get().and_then(std::sync::Weak::upgrade) {
+            rerouter.suspect();
+        }
         let endpoint: Arc<str> =
             error.endpoint().map_or_else(|| Arc::clone(node.settings.label()), Into::into);
         let error = error.clone().at(Arc::clone(&endpoint));
@@ -198,16 +205,11 @@ impl Supervisor {
             }
             // The old connection goes on meanwhile; only when the fresh one is signed in are they exchanged.
             let node = Arc::clone(&self.node);
-            let target = node
-                .settings
-                .targets
-                .iter()
-                .find(|target| target.label == label)
-                .unwrap_or(node.settings.target(0));
+            let target = node.target_labelled(&label);
             tokio::select! {
                 biased;
                 end = &mut run => return end,
-                outcome = establish(&node, target) => match outcome {
+                outcome = establish(&node, &target) => match outcome {
                     Ok(fresh) => {
                         if let Some(old) = self.node.active() {
                             old.drain();
@@ -220,6 +222,7 @@ impl Supervisor {
                         if rest.is_ok() && *node.wish.borrow() == Wish::Stop {
                             return End::Finished;
                         }
+                        self.tell_map(&fresh);
                         let mut watch = self.adopt(fresh, None);
                         self.node.counters.connections.fetch_add(1, Ordering::Relaxed);
                         replacement_wanted = watch.replacement_wanted();
@@ -241,6 +244,13 @@ impl Supervisor {
                     }
                 }
             }
+        }
+    }
+
+    /// Before a connection is used: requests find their nodes from the first one on.
+    fn tell_map(&self, fresh: &Fresh) {
+        if let (Some(map), Some(discovery)) = (&fresh.map, self.node.discovery()) {
+            discovery.found(&self.node, map);
         }
     }
 
@@ -281,7 +291,9 @@ async fn establish(node: &Node, target: &Target) -> Result<Fresh> {
         let attempt = sign_in(node, target, login.as_ref(), &progress);
         let left = limit.saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
         let error = match tokio::time::timeout(left, attempt).await {
-            Ok(Ok(link)) => return Ok(Fresh { link, label: Arc::clone(&target.label), token }),
+            Ok(Ok((link, map))) => {
+                return Ok(Fresh { link, label: Arc::clone(&target.label), token, map });
+            }
             Ok(Err(error)) => error,
             Err(_) => return Err(refused.unwrap_or_else(|| progress.too_slow(limit))),
         };
@@ -302,13 +314,15 @@ async fn sign_in(
     target: &Target,
     login: Option<&Login>,
     progress: &Progress,
-) -> Result<Arc<Link>> {
+) -> Result<(Arc<Link>, Option<SlotMap>)> {
     let transport = dial(&node.settings, target, progress).await?;
     progress.signs_in();
     let link = Link::new(
         transport,
         Arc::clone(&node.outbox),
         Arc::clone(&node.subscriptions),
+        Arc::clone(&node.rerouter),
+        &target.host,
         node.settings.max_reply_bytes,
     )
     .map_err(|error| {
@@ -320,15 +334,29 @@ async fn sign_in(
     })?
     .with_cache(node.cache.clone());
     let ready = async {
-        handshake(&link, &node.settings, login).await?;
+        let slots = handshake(&link, &node.settings, login).await?;
+        let map = slots.and_then(|slots| SlotMap::read(&slots, &target.host));
+        if map.is_none() && node.settings.cluster.is_some_and(|cluster| cluster.required) {
+            return Err(no_cluster());
+        }
         node.subscriptions.prepare(link.id());
-        restore(&link, &node.subscriptions, node.settings.connect_timeout).await
+        restore(&link, &node.subscriptions, node.settings.connect_timeout).await?;
+        Ok(map)
     };
     match ready.await {
-        Ok(()) => Ok(Arc::new(link)),
+        Ok(map) => Ok((Arc::new(link), map)),
         Err(error) => {
             link.end(&error);
             Err(error)
         }
     }
+}
+
+fn no_cluster() -> Error {
+    Error::new(
+        ErrorCode::HandshakeFailed,
+        "The server is no cluster, and the option cluster=on wants one.",
+        "Remove the option, or set cluster=auto; with Azure's Enterprise policy there is one endpoint only.",
+    )
+    .retryable(false)
 }
