@@ -81,6 +81,14 @@ pub struct NodeInfo {
     pub ready: bool,
 }
 
+/// What became of a command that was handed over.
+enum Sent {
+    /// Its reply is to come.
+    Waits(Waiter),
+    /// Its reply was kept here.
+    Known(Bytes),
+}
+
 thread_local! {
     /// Where this thread encodes its next command: saves an allocation per command.
     static ENCODER: RefCell<Batch> = RefCell::default();
@@ -134,7 +142,8 @@ impl Client {
 
     /// Sends one command and waits for its reply, converted to `T` as the redis crate does.
     ///
-    /// Gives up after the option `command_timeout`. Dropping the future drops the wait, not the command.
+    /// With client-side caching (option `cache_size`) a read may be answered without asking the server: see
+    /// README.md. Gives up after the option `command_timeout`. Dropping the future drops the wait, not the command.
     ///
     /// A command that waits on the server (`BLPOP`, `BRPOP`, `BLMOVE`, `BLMPOP`, `BRPOPLPUSH`, `BZPOPMIN`, `BZPOPMAX`,
     /// `BZMPOP`; `XREAD` and `XREADGROUP` with `BLOCK`) has a connection of its own meanwhile, out of the node's
@@ -164,7 +173,15 @@ impl Client {
             let answer = Box::pin(self.block(call)).await?.pop().unwrap_or_default();
             return convert(decode(&answer)?).inspect_err(|error| self.counted(error, 1));
         }
-        convert(self.send(command)?.await?).inspect_err(|error| self.counted(error, 1))
+        let value = match self.send(command)? {
+            Sent::Waits(waiter) => waiter.await?,
+            Sent::Known(reply) => {
+                // A loop of reads that are answered here must let other tasks of its runtime run.
+                tokio::task::coop::consume_budget().await;
+                decode(&reply)?
+            }
+        };
+        convert(value).inspect_err(|error| self.counted(error, 1))
     }
 
     /// Lets a command wait on a connection of its own, on the thread that has the timers.
@@ -176,19 +193,34 @@ impl Client {
         }
     }
 
-    fn send(&self, command: &Cmd) -> Result<Waiter> {
-        let (waiter, sink) = Waiter::new();
+    fn send(&self, command: &Cmd) -> Result<Sent> {
         ENCODER.with_borrow_mut(|batch| {
             batch.clear();
             batch.push_cmd(command).inspect_err(|error| self.counted(error, 1))?;
-            self.submit(batch, 0, sink)
-        })?;
-        Ok(waiter)
+            if let Some(reply) = self.recall(&batch.bytes) {
+                return Ok(Sent::Known(reply));
+            }
+            let (waiter, sink) = Waiter::new();
+            self.submit(batch, 0, sink)?;
+            Ok(Sent::Waits(waiter))
+        })
+    }
+
+    /// The reply to an encoded read, if client-side caching has it.
+    ///
+    /// For those who submit batches: what they submit is always sent. Of a batch of one command the reply is kept.
+    pub fn recall(&self, request: &[u8]) -> Option<Bytes> {
+        self.0.node.settings.cache?;
+        match self.0.discovery.cluster() {
+            None => self.0.node.recall(request),
+            Some(cluster) => cluster.recall(request),
+        }
     }
 
     /// Hands encoded commands over; their replies go to `sink`, tagged `first_tag`, `first_tag + 1`, ...
     ///
-    /// Never blocks. The commands are sent as one contiguous piece. The batch is empty afterwards.
+    /// Never blocks. The commands are sent as one contiguous piece. The batch is empty afterwards. Reads are sent
+    /// even where client-side caching has their replies: see [`Client::recall`].
     ///
     /// # Errors
     /// [`ErrorCode::NotConnected`], [`ErrorCode::BacklogFull`] or [`ErrorCode::Closed`]: nothing was taken,
@@ -322,7 +354,10 @@ impl Client {
         let node = &self.0.node;
         let mut stats = Stats { endpoint: Arc::clone(node.settings.label()), ..Stats::default() };
         node.counters.fill(&mut stats);
-        self.all_nodes().for_each(|node| stats.add(node.figures()));
+        for node in self.all_nodes() {
+            stats.add(node.figures());
+            stats.cache += node.cache_stats();
+        }
         stats.messages_dropped = self.0.messages_dropped.load(Ordering::Relaxed);
         stats.events_dropped = self.0.events.dropped();
         if let Some((source, _)) = &self.0.source {

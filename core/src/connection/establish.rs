@@ -93,15 +93,18 @@ async fn sign_in(
         _ => Rerouter::default(),
     };
     let (counters, limit) = (Arc::clone(&node.counters), settings.max_reply_bytes);
-    let link = Link::new(transport, outbox, subscriptions, rerouter, &target.host, counters, limit).map_err(
-        |error| {
+    let link = Link::new(transport, outbox, subscriptions, rerouter, &target.host, counters, limit)
+        .map_err(|error| {
             Error::new(
                 ErrorCode::Internal,
                 format!("The socket cannot be watched: {error}."),
                 "Check the limit on open files.",
             )
-        },
-    )?;
+        })?
+        .with_cache(match purpose {
+            Purpose::Shared => node.cache.clone(),
+            _ => None,
+        });
     let ready = async {
         let mut map = None;
         match purpose {

@@ -68,7 +68,11 @@ pub(crate) async fn handshake(
             refused => return refused,
         }
     }
-    first_flight(link, settings, login, false).await
+    let map = first_flight(link, settings, login, false).await?;
+    if let Some(cache) = link.cache() {
+        cache.warn(&"the connection speaks RESP2, and the server tells of changes over RESP3 only");
+    }
+    Ok(map)
 }
 
 /// Signs in on a fresh link that shall speak RESP2; see [`handshake`].
@@ -112,6 +116,13 @@ async fn first_flight(
         batch.push_own(&["CLIENT", "SETINFO", "LIB-NAME", "keyless"]);
         batch.push_own(&["CLIENT", "SETINFO", "LIB-VER", env!("CARGO_PKG_VERSION")]);
     }
+    // The default mode: the server remembers what was read on this connection. OPTIN would cost a command more
+    // per read, BCAST would tell of keys that nobody here reads, and with NOLOOP nobody would tell what a script
+    // of this client changes.
+    let tracking = (resp3 && link.cache().is_some()).then(|| {
+        batch.push_own(&["CLIENT", "TRACKING", "ON"]);
+        batch.len() - 1
+    });
     if settings.readonly {
         batch.push_own(&["READONLY"]);
     }
@@ -136,6 +147,12 @@ async fn first_flight(
             )
             .retryable(false)
         })?;
+    }
+    if let (Some(index), Some(cache)) = (tracking, link.cache()) {
+        match reply(index) {
+            Ok(_) => link.set_tracking(),
+            Err(error) => cache.warn(&format_args!("CLIENT TRACKING was refused ({})", error.message())),
+        }
     }
     if let Err(error) = reply(last)
         && let Some("LOADING" | "MASTERDOWN") = error.server_code()

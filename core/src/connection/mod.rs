@@ -2,6 +2,7 @@
 
 mod batch;
 pub(crate) mod blocking;
+pub(crate) mod cache;
 pub(crate) mod cluster;
 pub(crate) mod command;
 mod counters;
@@ -22,6 +23,7 @@ pub(crate) mod node;
 mod one_reply;
 pub(crate) mod outbox;
 mod overlap;
+mod push;
 mod reauth;
 mod redirect;
 #[cfg(test)]
@@ -30,7 +32,10 @@ pub(crate) mod settings;
 mod socket;
 mod subscriptions;
 pub(crate) mod supervisor;
+#[cfg(all(test, unix))]
+mod test_server;
 pub(crate) mod tls;
 mod transport;
 
 pub use batch::{Batch, CompletionSink, MAX_ARGUMENT_BYTES, Replies};
+pub use cache::CacheStats;

@@ -3,6 +3,7 @@
 
 use super::batch::{Batch, CompletionSink};
 use super::blocking::Pool;
+use super::cache::{CacheStats, Keep, ReplyCache};
 use super::cluster::Discovery;
 use super::counters::Counters;
 use super::decode::decode;
@@ -63,6 +64,8 @@ pub(crate) struct Node {
     /// The connections of commands that wait.
     pub(super) blocking: Pool,
     pub(crate) subscriptions: Arc<Subscriptions>,
+    /// What is kept of this endpoint's replies, if client-side caching is on.
+    pub(crate) cache: Option<Arc<ReplyCache>>,
     /// Where requests go that belong to another node.
     pub(crate) rerouter: Rerouter,
     /// Finds out whether the endpoint is a cluster; a node of a cluster has none.
@@ -85,6 +88,7 @@ impl Node {
             reached: Mutex::new(None),
             blocking: Pool::new(settings.blocking_connections),
             subscriptions: Arc::new(Subscriptions::new()),
+            cache: settings.cache.map(|limits| Arc::new(ReplyCache::new(limits))),
             rerouter: Rerouter::default(),
             discovery: None,
             more_targets: Mutex::default(),
@@ -159,10 +163,17 @@ impl Node {
         sink: Arc<dyn CompletionSink>,
         times: Times,
     ) -> Result<()> {
+        let sink = match self.cache.as_ref().and_then(|cache| cache.expect_only(batch)) {
+            Some(ticket) => Arc::new(Keep::new(ticket, sink)),
+            None => sink,
+        };
         // Let go without a lock if it is refused: dropping it may be the end of a client.
         let kept = Arc::clone(&sink);
         let (asleep, enough) = {
             let mut outbox = self.outbox.lock();
+            if let Some(cache) = &self.cache {
+                cache.forget_changed(batch);
+            }
             outbox.submit(batch, sink, first_tag, times)?;
             (outbox.is_asleep(), outbox.is_enough())
         };
@@ -180,6 +191,23 @@ impl Node {
             link.write_for_guest();
         }
         Ok(())
+    }
+
+    /// The reply to a request if it is kept here.
+    pub(crate) fn recall(&self, request: &[u8]) -> Option<Bytes> {
+        self.cache.as_ref()?.recall(request)
+    }
+
+    /// Gives up all replies that are kept here.
+    pub(super) fn forget_replies(&self) {
+        if let Some(cache) = &self.cache {
+            cache.forget_all();
+        }
+    }
+
+    /// Figures of client-side caching.
+    pub(crate) fn cache_stats(&self) -> CacheStats {
+        self.cache.as_ref().map(|cache| cache.stats()).unwrap_or_default()
     }
 
     /// Subscribes and waits until the server has confirmed it.

@@ -181,6 +181,7 @@ pub(super) mod tests {
             reauth_stagger: None,
             reauth_retry_min: Duration::from_millis(100),
             max_reply_bytes: 1 << 20,
+            cache: None,
             limits: Limits { requests: 10, bytes: 1000 },
             blocking_connections: 1,
             tunnel: None,

@@ -248,6 +248,9 @@ impl Supervisor {
 
     /// Makes a connection the active one.
     fn adopt(&self, fresh: Fresh, outage: Option<Duration>) -> Monitor {
+        if let Some(cache) = &self.node.cache {
+            cache.follow(fresh.link.is_tracking().then(|| fresh.link.id()));
+        }
         // Active first: a subscription made from now on is told to this link by whoever makes it.
         self.node.set_active(Some(Arc::clone(&fresh.link)));
         self.node.set_reached(&fresh.label);

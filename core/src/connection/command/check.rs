@@ -52,9 +52,19 @@ pub(crate) fn check<'a>(name: &[u8], mut args: impl Iterator<Item = &'a [u8]>) -
         b"monitor" | b"sync" | b"psync" => {
             ("the server would stop answering commands on it", "Use redis-cli for it.")
         }
-        b"client" if args.next().is_some_and(|arg| arg.eq_ignore_ascii_case(b"reply")) => {
-            ("replies are what requests are matched by", "Leave replies on; ignore those you do not need.")
-        }
+        b"client" => match args.next() {
+            Some(word) if word.eq_ignore_ascii_case(b"reply") => (
+                "replies are what requests are matched by",
+                "Leave replies on; ignore those you do not need.",
+            ),
+            Some(word) if word.eq_ignore_ascii_case(b"tracking") || word.eq_ignore_ascii_case(b"caching") => {
+                (
+                    "it would be switched for all other callers",
+                    "Set the option cache_size for client-side caching.",
+                )
+            }
+            _ => return Ok(()),
+        },
         _ => return Ok(()),
     };
     Err(refusal(name, what, advice))
@@ -104,6 +114,7 @@ mod tests {
             &["subscribe", "a"][..],
             &["XREAD", "BLOCK", "0", "STREAMS", "s", "$"],
             &["Client", "reply", "off"],
+            &["CLIENT", "TRACKING", "OFF"],
             &["auth", "x"],
             &[""],
         ] {

@@ -6,7 +6,7 @@
 mod args;
 mod check;
 mod keys;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod server_tests;
 mod slot;
 mod spec;
