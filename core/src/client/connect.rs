@@ -89,6 +89,7 @@ fn settings(options: &Options, sign_in: SignIn) -> Result<Settings> {
             requests: usize::try_from(options.backlog_limit()).unwrap_or(usize::MAX),
             bytes: usize::try_from(options.backlog_limit_bytes()).unwrap_or(usize::MAX),
         },
+        blocking_connections: options.blocking_connections() as usize,
         tunnel: options.tunnel().map(|tunnel| (tunnel.host().to_owned(), tunnel.port())),
         sign_in,
         cluster: (options.cluster() != ClusterMode::Off).then(|| ClusterSettings {

@@ -65,6 +65,8 @@ pub(crate) struct Settings {
     pub(crate) reauth_retry_min: Duration,
     pub(crate) max_reply_bytes: usize,
     pub(crate) limits: Limits,
+    /// How many connections commands that wait may have.
+    pub(crate) blocking_connections: usize,
     /// An HTTP proxy (`host`, `port`) that is asked to CONNECT.
     pub(crate) tunnel: Option<(String, u16)>,
     pub(crate) sign_in: SignIn,

@@ -160,11 +160,13 @@ impl Command {
     }
 
     /// It may change data.
+    #[cfg(test)]
     pub(crate) fn is_write(&self) -> bool {
         self.flags & WRITE != 0
     }
 
     /// It may wait. `XREAD` and `XREADGROUP` do so only with `BLOCK`.
+    #[cfg(test)]
     pub(crate) fn is_blocking(&self) -> bool {
         self.flags & BLOCKING != 0
     }
