@@ -137,7 +137,7 @@ impl Waiting {
 }
 
 impl Queue {
-    fn new(options: SubscriberOptions, dropped_by_all: Arc<AtomicU64>) -> Arc<Self> {
+    pub(crate) fn new(options: SubscriberOptions, dropped_by_all: Arc<AtomicU64>) -> Arc<Self> {
         Arc::new(Self { options, state: Mutex::default(), dropped_by_all })
     }
 

@@ -2,11 +2,11 @@
 
 use super::{Client, Identity};
 use crate::connection::outbox::Limits;
-use crate::connection::settings::{Settings, SignIn, Target, TlsSettings};
+use crate::connection::settings::{ClusterSettings, Settings, SignIn, Target, TlsSettings};
 use crate::connection::tls::{TlsConfig, server_name};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorCode, Result};
-use crate::options::{Backlog, Options, Protocol};
+use crate::options::{Backlog, ClusterMode, Options, Protocol, ReadFrom};
 use crate::token::TokenSource;
 use std::sync::Arc;
 
@@ -92,6 +92,14 @@ fn settings(options: &Options, sign_in: SignIn) -> Result<Settings> {
         blocking_connections: options.blocking_connections() as usize,
         tunnel: options.tunnel().map(|tunnel| (tunnel.host().to_owned(), tunnel.port())),
         sign_in,
+        cluster: (options.cluster() != ClusterMode::Off).then(|| ClusterSettings {
+            required: options.cluster() == ClusterMode::On,
+            reads_replicas: options.read_from() == ReadFrom::Replica,
+            refresh_every: Some(options.topology_refresh_interval()).filter(|every| !every.is_zero()),
+        }),
+        nodes_by_name: options.endpoints().iter().all(Endpoint::dials_nodes_by_name),
+        fixed_tls_name: options.tls_host().is_some(),
+        readonly: false,
     })
 }
 

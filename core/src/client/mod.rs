@@ -4,16 +4,19 @@
 mod connect;
 mod identity;
 mod pipeline;
+mod scan;
 mod waiter;
 
 pub use identity::Identity;
 pub use pipeline::Pipeline;
+pub use scan::{Scan, ScanOptions};
 
 use crate::connection::blocking::wait::For;
 use crate::connection::blocking::{Answers, Call};
+use crate::connection::cluster::Discovery;
 use crate::connection::command::would_wait;
 use crate::connection::decode::decode;
-use crate::connection::node::{Node, State, Wish, closed};
+use crate::connection::node::{Node, State, Wish, closed, times};
 use crate::connection::settings::{Settings, SignIn};
 use crate::connection::supervisor::supervise;
 use crate::connection::{Batch, CompletionSink};
@@ -21,6 +24,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::event::{EventHandler, EventHub, EventMask, HandlerId};
 use crate::pubsub::{Kind, Queue};
 use crate::runtime;
+use crate::stats::Stats;
 use crate::token::TokenSource;
 use bytes::Bytes;
 use redis::{Cmd, FromRedisValue, Value};
@@ -28,7 +32,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use waiter::Waiter;
 
 /// A client of one cache.
@@ -40,7 +44,10 @@ use waiter::Waiter;
 pub struct Client(Arc<Inner>);
 
 struct Inner {
+    /// The connection to the endpoint itself.
     node: Arc<Node>,
+    /// The endpoint's nodes, if it has turned out to be a cluster.
+    discovery: Arc<Discovery>,
     events: EventHub,
     /// Commands that the options forbid, in upper case.
     disabled: Vec<String>,
@@ -56,31 +63,22 @@ impl Drop for Inner {
             source.events().remove(*handler);
         }
         self.node.wish(Wish::Stop);
+        if let Some(cluster) = self.discovery.cluster() {
+            cluster.close(Wish::Stop);
+        }
     }
 }
 
-/// Figures of a client since it was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// A node that serves keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Stats {
-    /// Commands handed over so far.
-    pub commands: u64,
-    /// Commands that wait to be written.
-    pub queued: usize,
-    /// Commands that were written and wait for their reply.
-    pub in_flight: usize,
-    /// Connections made, the first one included.
-    pub connections: u64,
-    /// Connections made after one was lost.
-    pub reconnects: u64,
-    /// Live connections signed in again.
-    pub reauthentications: u64,
-    /// Attempts to sign a live connection in again that failed.
-    pub reauthentication_failures: u64,
-    /// Messages that subscribers lost by being slow, all of this client's together.
-    pub messages_dropped: u64,
-    /// Events that no handler heard of because the queue was full.
-    pub events_dropped: u64,
+pub struct NodeInfo {
+    /// `host:port`, as the node announces it.
+    pub endpoint: Arc<str>,
+    /// How many of a cluster's 16,384 slots it serves; `None` where the server is no cluster.
+    pub slots: Option<usize>,
+    /// Whether it is connected and signed in.
+    pub ready: bool,
 }
 
 thread_local! {
@@ -103,20 +101,34 @@ impl Client {
             }
             _ => None,
         };
-        let node = Arc::new(Node::new(settings, events.clone()));
-        let client = Self(Arc::new(Inner {
+        let thread =
+            NEXT_THREAD.fetch_add(1, Ordering::Relaxed) % io_threads.clamp(1, runtime::MAX_IO_THREADS);
+        let discovery = Arc::new(Discovery::new(thread));
+        let connect_timeout = settings.connect_timeout;
+        let node = Arc::new(Node::new(settings, events.clone()).with_discovery(Arc::clone(&discovery)));
+        let inner = Inner {
             node: Arc::clone(&node),
+            discovery: Arc::clone(&discovery),
             events,
             disabled,
             source,
             messages_dropped: Arc::default(),
-        }));
-        let thread =
-            NEXT_THREAD.fetch_add(1, Ordering::Relaxed) % io_threads.clamp(1, runtime::MAX_IO_THREADS);
+        };
+        let client = Self(Arc::new(inner));
         runtime::io(thread)?.spawn(supervise(Arc::clone(&node)));
         match node.settled().await {
             State::Closed(reason) => Err(reason),
-            _ => Ok(client),
+            _ => {
+                if let Some(cluster) = discovery.cluster() {
+                    // Nodes that are slow or down go on in the background.
+                    let cluster = Arc::clone(cluster);
+                    let settled = async move {
+                        let _ = tokio::time::timeout(connect_timeout, cluster.settled()).await;
+                    };
+                    let _ = runtime::io(thread)?.spawn(settled).await;
+                }
+                Ok(client)
+            }
         }
     }
 
@@ -150,22 +162,25 @@ impl Client {
                 return Err(would_wait(call.name(), For::Acknowledgements));
             }
             let answer = Box::pin(self.block(call)).await?.pop().unwrap_or_default();
-            return convert(decode(&answer)?);
+            return convert(decode(&answer)?).inspect_err(|error| self.counted(error, 1));
         }
-        convert(self.send(command)?.await?)
+        convert(self.send(command)?.await?).inspect_err(|error| self.counted(error, 1))
     }
 
     /// Lets a command wait on a connection of its own, on the thread that has the timers.
     async fn block(&self, call: Call) -> Result<Answers> {
         call.check(&self.0.disabled)?;
-        Arc::clone(&self.0.node).block(call).await
+        match self.0.discovery.cluster() {
+            None => Arc::clone(&self.0.node).block(call).await,
+            Some(cluster) => cluster.block(call).await,
+        }
     }
 
     fn send(&self, command: &Cmd) -> Result<Waiter> {
         let (waiter, sink) = Waiter::new();
         ENCODER.with_borrow_mut(|batch| {
             batch.clear();
-            batch.push_cmd(command)?;
+            batch.push_cmd(command).inspect_err(|error| self.counted(error, 1))?;
             self.submit(batch, 0, sink)
         })?;
         Ok(waiter)
@@ -190,10 +205,26 @@ impl Client {
         sink: Arc<dyn CompletionSink>,
         timeout: Duration,
     ) -> Result<()> {
-        if !self.0.disabled.is_empty() {
-            batch.check_disabled(&self.0.disabled)?;
+        let count = batch.len();
+        let handed_over = || {
+            if !self.0.disabled.is_empty() {
+                batch.check_disabled(&self.0.disabled)?;
+            }
+            match self.0.discovery.cluster() {
+                None => self.0.node.submit(batch, first_tag, sink, timeout),
+                Some(cluster) => cluster.submit(batch, first_tag, &sink, times(timeout)),
+            }
+        };
+        match handed_over() {
+            Ok(()) => {
+                self.0.node.counters.submitted.fetch_add(count as u64, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => {
+                self.counted(&error, count);
+                Err(error)
+            }
         }
-        self.0.node.submit(batch, first_tag, sink, timeout)
     }
 
     /// Calls `handler` for the events in `mask`: those of this client's connections and of its token source.
@@ -210,7 +241,10 @@ impl Client {
 
     /// Whether there is a signed-in connection now.
     pub fn is_ready(&self) -> bool {
-        matches!(self.0.node.state(), State::Ready)
+        match self.0.discovery.cluster() {
+            None => matches!(self.0.node.state(), State::Ready),
+            Some(cluster) => cluster.is_ready(),
+        }
     }
 
     /// Why there is no connection now; `None` while there is one or the first one is being made.
@@ -226,33 +260,90 @@ impl Client {
         self.0.node.settings.label()
     }
 
+    /// The endpoint's own connection and the nodes of the cluster, if it is one.
+    fn all_nodes(&self) -> impl Iterator<Item = Arc<Node>> {
+        let nodes = self.0.discovery.cluster().map(|cluster| cluster.nodes()).unwrap_or_default();
+        std::iter::once(Arc::clone(&self.0.node)).chain(nodes)
+    }
+
+    /// The nodes that serve keys now: one entry for a single server, one per primary for a cluster.
+    pub fn nodes(&self) -> Vec<NodeInfo> {
+        let Some(cluster) = self.0.discovery.cluster() else {
+            let node = &self.0.node;
+            return vec![NodeInfo {
+                endpoint: Arc::clone(node.settings.label()),
+                slots: None,
+                ready: matches!(node.state(), State::Ready),
+            }];
+        };
+        let info = |(_, node, slots): (_, Arc<Node>, usize)| NodeInfo {
+            endpoint: Arc::clone(node.settings.label()),
+            slots: Some(slots),
+            ready: matches!(node.state(), State::Ready),
+        };
+        cluster.primaries().into_iter().map(info).collect()
+    }
+
+    /// Sends one command to one node, by its `host:port` as [`Client::nodes`] gives it: for what is asked of
+    /// a single node, such as `INFO` or `SLOWLOG GET`.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidEndpoint`] when there is no such node, otherwise as [`Client::execute`].
+    pub async fn execute_on<T: FromRedisValue>(&self, endpoint: &str, command: &Cmd) -> Result<T> {
+        let node = self.all_nodes().find(|node| &**node.settings.label() == endpoint).ok_or_else(|| {
+            let known: Vec<_> = self.nodes().iter().map(|node| node.endpoint.to_string()).collect();
+            Error::new(
+                ErrorCode::InvalidEndpoint,
+                format!("There is no node {endpoint} now; there are: {}.", known.join(", ")),
+                "Ask Client::nodes for the nodes: they change.",
+            )
+        })?;
+        self.ask_node(&node, command).await
+    }
+
+    async fn ask_node<T: FromRedisValue>(&self, node: &Node, command: &Cmd) -> Result<T> {
+        let (waiter, sink) = Waiter::new();
+        let mut batch = Batch::new();
+        batch.push_cmd(command)?;
+        if !self.0.disabled.is_empty() {
+            batch.check_disabled(&self.0.disabled)?;
+        }
+        node.submit(&mut batch, 0, sink, node.settings.command_timeout)?;
+        convert(waiter.await?)
+    }
+
     /// The source of this client's tokens; `None` with an access key.
     pub fn token_source(&self) -> Option<&TokenSource> {
         self.0.source.as_ref().map(|(source, _)| source)
     }
 
-    /// Figures since the client was made.
+    /// Figures since the client was made, and how things stand now.
     pub fn stats(&self) -> Stats {
         let node = &self.0.node;
-        // Each lock for itself: see the order of locks in ARCHITECTURE.md.
-        let queued = node.outbox.lock().len();
-        let in_flight = node.active().map_or(0, |link| link.progress().inflight);
-        let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        Stats {
-            commands: count(&node.counters.submitted),
-            queued,
-            in_flight,
-            connections: count(&node.counters.connections),
-            reconnects: count(&node.counters.reconnects),
-            reauthentications: count(&node.counters.reauthentications),
-            reauthentication_failures: count(&node.counters.reauthentication_failures),
-            messages_dropped: count(&self.0.messages_dropped),
-            events_dropped: self.0.events.dropped(),
+        let mut stats = Stats { endpoint: Arc::clone(node.settings.label()), ..Stats::default() };
+        node.counters.fill(&mut stats);
+        self.all_nodes().for_each(|node| stats.add(node.figures()));
+        stats.messages_dropped = self.0.messages_dropped.load(Ordering::Relaxed);
+        stats.events_dropped = self.0.events.dropped();
+        if let Some((source, _)) = &self.0.source {
+            source.state().fill(&mut stats, SystemTime::now());
         }
+        stats
+    }
+
+    /// Counts commands that ended in an error which nobody else has seen.
+    fn counted(&self, error: &Error, count: usize) {
+        self.0.node.counters.error(error.code(), count);
     }
 
     /// Subscribes a queue, on the thread that has the timers; see [`crate::Subscriber::subscribe`].
     pub(crate) async fn subscribe(&self, kind: Kind, names: Vec<Bytes>, queue: &Arc<Queue>) -> Result<()> {
+        if let (Kind::Shard, Some(cluster)) = (kind, self.0.discovery.cluster()) {
+            let (cluster, queue) = (Arc::clone(cluster), Arc::clone(queue));
+            let limit = self.0.node.settings.command_timeout;
+            let work = async move { cluster.shards().subscribe(&cluster, names, &queue, limit).await };
+            return runtime::io(0)?.spawn(work).await.unwrap_or_else(|_| Err(gone()));
+        }
         let work = Arc::clone(&self.0.node).subscribe(kind, names, Arc::clone(queue));
         runtime::io(0)?.spawn(work).await.unwrap_or_else(|_| Err(gone()))
     }
@@ -264,7 +355,10 @@ impl Client {
 
     /// Ends a queue's subscriptions.
     pub(crate) fn unsubscribe(&self, kind: Kind, names: Option<&[Bytes]>, queue: &Arc<Queue>) {
-        self.0.node.unsubscribe(kind, names, queue);
+        match (kind, self.0.discovery.cluster()) {
+            (Kind::Shard, Some(cluster)) => cluster.shards().unsubscribe(names, queue),
+            _ => self.0.node.unsubscribe(kind, names, queue),
+        }
     }
 
     /// Takes no more commands, finishes those that were handed over, and closes the connection.
@@ -273,10 +367,15 @@ impl Client {
     /// All clones are closed. Closing twice does no harm.
     pub async fn close(&self) {
         let node = &self.0.node;
+        let finish = Wish::Finish(Instant::now() + node.settings.command_timeout);
         if !matches!(node.state(), State::Closed(_)) {
-            node.wish(Wish::Finish(Instant::now() + node.settings.command_timeout));
-            node.closed().await;
+            node.wish(finish);
         }
+        if let Some(cluster) = self.0.discovery.cluster() {
+            cluster.close(finish);
+            cluster.closed().await;
+        }
+        node.closed().await;
     }
 }
 

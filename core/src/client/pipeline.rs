@@ -88,6 +88,7 @@ impl Client {
     /// [`ErrorCode::TransactionAborted`] says which command the server refused.
     pub async fn execute_pipeline(&self, pipeline: Pipeline) -> Result<Vec<Result<Value>>> {
         if let Some(error) = pipeline.refused {
+            self.counted(&error, 1);
             return Err(error);
         }
         if let Some(wait) = pipeline.wait {

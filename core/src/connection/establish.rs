@@ -1,10 +1,12 @@
 //! A signed-in connection, from name resolution to the answer of the handshake, whatever it is for.
 
+use super::cluster::SlotMap;
 use super::dial::{Progress, dial};
 use super::handshake::{Login, handshake, handshake_resp2, login, restore};
 use super::link::Link;
 use super::node::Node;
 use super::outbox::Outbox;
+use super::redirect::Rerouter;
 use super::settings::{SignIn, Target};
 use super::subscriptions::Subscriptions;
 use crate::error::{Error, ErrorCode, Result};
@@ -30,6 +32,8 @@ pub(super) struct Fresh {
     /// `host:port` of the other side.
     pub(super) label: Arc<str>,
     pub(super) token: Option<Token>,
+    /// The map of the cluster it told, if it is one and was asked.
+    pub(super) map: Option<SlotMap>,
 }
 
 /// A connection from name resolution to the answer of the handshake, within one deadline. A token that
@@ -48,7 +52,9 @@ pub(super) async fn establish(node: &Node, target: &Target, purpose: Purpose) ->
         let attempt = sign_in(node, target, purpose, login.as_ref(), &progress);
         let left = limit.saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
         let error = match tokio::time::timeout(left, attempt).await {
-            Ok(Ok(link)) => return Ok(Fresh { link, label: Arc::clone(&target.label), token }),
+            Ok(Ok((link, map))) => {
+                return Ok(Fresh { link, label: Arc::clone(&target.label), token, map });
+            }
             Ok(Err(error)) => error,
             Err(_) => return Err(refused.unwrap_or_else(|| progress.too_slow(limit))),
         };
@@ -70,7 +76,7 @@ async fn sign_in(
     purpose: Purpose,
     login: Option<&Login>,
     progress: &Progress,
-) -> Result<Arc<Link>> {
+) -> Result<(Arc<Link>, Option<SlotMap>)> {
     let settings = &node.settings;
     let transport = dial(settings, target, progress).await?;
     progress.signs_in();
@@ -82,31 +88,55 @@ async fn sign_in(
         Purpose::Waiting => Arc::new(Subscriptions::new()),
         _ => Arc::clone(&node.subscriptions),
     };
-    let link = Link::new(transport, outbox, subscriptions, settings.max_reply_bytes).map_err(|error| {
-        Error::new(
-            ErrorCode::Internal,
-            format!("The socket cannot be watched: {error}."),
-            "Check the limit on open files.",
-        )
-    })?;
+    let rerouter = match purpose {
+        Purpose::Shared => Arc::clone(&node.rerouter),
+        _ => Rerouter::default(),
+    };
+    let (counters, limit) = (Arc::clone(&node.counters), settings.max_reply_bytes);
+    let link = Link::new(transport, outbox, subscriptions, rerouter, &target.host, counters, limit).map_err(
+        |error| {
+            Error::new(
+                ErrorCode::Internal,
+                format!("The socket cannot be watched: {error}."),
+                "Check the limit on open files.",
+            )
+        },
+    )?;
     let ready = async {
+        let mut map = None;
         match purpose {
             Purpose::Listening => {
                 handshake_resp2(&link, settings, login).await?;
                 link.listen();
             }
-            _ => handshake(&link, settings, login).await?,
+            Purpose::Waiting => drop(handshake(&link, settings, login).await?),
+            Purpose::Shared => {
+                let slots = handshake(&link, settings, login).await?;
+                map = slots.and_then(|slots| SlotMap::read(&slots, &target.host));
+                if map.is_none() && settings.cluster.is_some_and(|cluster| cluster.required) {
+                    return Err(no_cluster());
+                }
+            }
         }
         if purpose == Purpose::Listening || (purpose == Purpose::Shared && link.is_resp3()) {
             restore(&link, &node.subscriptions, settings.connect_timeout).await?;
         }
-        Ok(())
+        Ok(map)
     };
     match ready.await {
-        Ok(()) => Ok(Arc::new(link)),
+        Ok(map) => Ok((Arc::new(link), map)),
         Err(error) => {
             link.end(&error);
             Err(error)
         }
     }
+}
+
+fn no_cluster() -> Error {
+    Error::new(
+        ErrorCode::HandshakeFailed,
+        "The server is no cluster, and the option cluster=on wants one.",
+        "Remove the option, or set cluster=auto; with Azure's Enterprise policy there is one endpoint only.",
+    )
+    .retryable(false)
 }

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::secret::Secret;
 use crate::token::{Claims, Token};
 use bytes::Bytes;
+use redis::Value;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
@@ -48,15 +49,21 @@ impl Login {
 /// # Errors
 /// [`ErrorCode::AuthRefused`] when the server refused the login, [`ErrorCode::HandshakeFailed`] for any
 /// other refusal, or what ended the connection.
-pub(crate) async fn handshake(link: &Link, settings: &Settings, login: Option<&Login>) -> Result<()> {
+///
+/// Gives the reply to the question whether this is a cluster, if it was asked and answered.
+pub(crate) async fn handshake(
+    link: &Link,
+    settings: &Settings,
+    login: Option<&Login>,
+) -> Result<Option<Value>> {
     if settings.resp3 {
         match first_flight(link, settings, login, true).await {
             Err(error) if is_unknown_hello(&error) => {
                 tracing::info!("the server does not speak RESP3: going on in RESP2");
             }
-            Ok(()) => {
+            Ok(slots) => {
                 link.set_resp3();
-                return Ok(());
+                return Ok(slots);
             }
             refused => return refused,
         }
@@ -66,10 +73,15 @@ pub(crate) async fn handshake(link: &Link, settings: &Settings, login: Option<&L
 
 /// Signs in on a fresh link that shall speak RESP2; see [`handshake`].
 pub(crate) async fn handshake_resp2(link: &Link, settings: &Settings, login: Option<&Login>) -> Result<()> {
-    first_flight(link, settings, login, false).await
+    first_flight(link, settings, login, false).await.map(|_| ())
 }
 
-async fn first_flight(link: &Link, settings: &Settings, login: Option<&Login>, resp3: bool) -> Result<()> {
+async fn first_flight(
+    link: &Link,
+    settings: &Settings,
+    login: Option<&Login>,
+    resp3: bool,
+) -> Result<Option<Value>> {
     let mut batch = Batch::new();
     if resp3 {
         match login {
@@ -100,6 +112,16 @@ async fn first_flight(link: &Link, settings: &Settings, login: Option<&Login>, r
         batch.push_own(&["CLIENT", "SETINFO", "LIB-NAME", "keyless"]);
         batch.push_own(&["CLIENT", "SETINFO", "LIB-VER", env!("CARGO_PKG_VERSION")]);
     }
+    if settings.readonly {
+        batch.push_own(&["READONLY"]);
+    }
+    // The last two: a server that is still reading its data says so to the one, and knows to the other.
+    let slots = settings.cluster.map(|_| {
+        batch.push_own(&["CLUSTER", "SLOTS"]);
+        batch.len() - 1
+    });
+    batch.push_own(&["PING"]);
+    let last = batch.len() - 1;
     let replies = ask(link, batch, settings.connect_timeout).await?;
     let reply = |index: usize| {
         replies.get(index).cloned().unwrap_or_else(|| Err(incomplete())).and_then(|frame| decode(&frame))
@@ -115,7 +137,16 @@ async fn first_flight(link: &Link, settings: &Settings, login: Option<&Login>, r
             .retryable(false)
         })?;
     }
-    Ok(())
+    if let Err(error) = reply(last)
+        && let Some("LOADING" | "MASTERDOWN") = error.server_code()
+    {
+        return Err(Error::new(
+            ErrorCode::HandshakeFailed,
+            format!("The server is not ready yet: {}.", error.message()),
+            "It is reading its data: keyless tries again.",
+        ));
+    }
+    Ok(slots.and_then(|index| reply(index).ok()))
 }
 
 /// Sends keyless' own requests and drives the link until all of them are answered.

@@ -4,6 +4,7 @@
 use super::batch::{CompletionSink, Replies};
 use super::command;
 use super::outbox::{Block, Failure};
+use super::redirect::{Order, Redirected};
 use crate::error::{Error, ErrorCode};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -23,6 +24,58 @@ struct Flight {
     own: bool,
 }
 
+impl Flight {
+    /// How many of these replies, which begin with the next request's, can be handed out, and what is to be
+    /// done with the request of the first one if it is not to be handed out.
+    ///
+    /// A transaction is sent elsewhere as a whole, once `EXEC` has said that it was not executed.
+    fn find_redirection(
+        &mut self,
+        block: &Bytes,
+        mut start: usize,
+        ends: &[usize],
+        run_end: usize,
+    ) -> (usize, Option<Order>) {
+        let run = &mut self.block.runs[self.run];
+        for (index, &end) in ends.iter().enumerate() {
+            let frame = &block[start..end];
+            start = end;
+            if frame[0] != b'-' {
+                continue;
+            }
+            let mut order = Order::read(frame);
+            if run.atomic {
+                if self.next + index + 1 < run_end {
+                    run.order = run.order.take().or(order);
+                    continue;
+                }
+                order = order.or_else(|| run.order.clone());
+            }
+            if order.is_some() {
+                return if index == 0 { (1, order) } else { (index, None) };
+            }
+        }
+        (ends.len(), None)
+    }
+
+    /// The next request, or the transaction it ends, to be sent elsewhere; `None` if nobody waits for it.
+    fn redirect(&self, order: Order, run_end: usize) -> Option<Redirected> {
+        let run = &self.block.runs[self.run];
+        let range = if run.atomic { run.first..run_end } else { self.next..self.next + 1 };
+        let start = if range.start == 0 { 0 } else { self.block.ends[range.start - 1] };
+        let ends = &self.block.ends[range.clone()];
+        Some(Redirected {
+            bytes: self.block.bytes[start..ends[ends.len() - 1]].to_vec(),
+            ends: ends.iter().map(|end| end - start).collect(),
+            sink: run.sink.clone()?,
+            first_tag: run.first_tag + (range.start - run.first) as u64,
+            times: run.times(),
+            atomic: run.atomic,
+            order,
+        })
+    }
+}
+
 /// The requests under way on one connection.
 #[derive(Default)]
 pub(crate) struct Inflight {
@@ -30,6 +83,19 @@ pub(crate) struct Inflight {
     requests: usize,
     /// Index of the first flight that is not wholly sent.
     sending: usize,
+    /// What callers' requests were answered since this was last emptied: when they were handed over, and how many.
+    pub(crate) answered: Vec<(Instant, u64)>,
+}
+
+/// Whose request a reply answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// A caller's, who waits for it.
+    Callers,
+    /// keyless' own, or nobody waits for it any more.
+    Nobodys,
+    /// A subscription's: an error is not its last reply.
+    Announced,
 }
 
 impl Inflight {
@@ -58,9 +124,29 @@ impl Inflight {
         }
     }
 
+    /// Whose request the reply with this number answers, counted from the next one.
+    pub(crate) fn whose(&self, mut number: usize) -> Whose {
+        for flight in &self.flights {
+            let left = flight.block.ends.len() - flight.next;
+            if number >= left {
+                number -= left;
+                continue;
+            }
+            let request = flight.next + number;
+            let run = flight.block.runs.partition_point(|run| run.first <= request) - 1;
+            return match &flight.block.runs[run] {
+                run if run.announced => Whose::Announced,
+                run if run.sink.is_none() || flight.own => Whose::Nobodys,
+                _ => Whose::Callers,
+            };
+        }
+        Whose::Nobodys
+    }
+
     /// Hands whole reply frames to those who wait for them: `block[..ends[0]]` is the first one.
     ///
-    /// `false` when there are more replies than written requests: the stream is out of step.
+    /// Where `redirected` is given, requests that belong to another node end up there and their sinks hear
+    /// nothing. `false` when there are more replies than written requests: the stream is out of step.
     #[must_use]
     pub(crate) fn deliver(
         &mut self,
@@ -69,16 +155,21 @@ impl Inflight {
         mut ends: &[usize],
         wakers: &mut Vec<Waker>,
         emptied: &mut Vec<Block>,
+        mut redirected: Option<&mut Vec<Redirected>>,
     ) -> bool {
         while !ends.is_empty() {
             let Some(flight) = self.flights.front_mut() else { return false };
             let run_end = flight.block.run_end(flight.run);
-            let run = &mut flight.block.runs[flight.run];
-            let count = ends.len().min(run_end - flight.next);
+            let mut count = ends.len().min(run_end - flight.next);
             if flight.block.ends[flight.next + count - 1] > flight.sent {
                 return false;
             }
+            let mut order = None;
+            if redirected.is_some() && !flight.own {
+                (count, order) = flight.find_redirection(block, start, &ends[..count], run_end);
+            }
             let (now, later) = ends.split_at(count);
+            let run = &mut flight.block.runs[flight.run];
             if run.announced && block[start] == b'-' {
                 // The refusal of a subscription: the reply to the PING behind it is still to come.
                 run.announced = false;
@@ -89,8 +180,13 @@ impl Inflight {
                 ends = later;
                 continue;
             }
-            if let Some(sink) = &run.sink {
+            if let (Some(order), Some(redirected)) = (order, &mut redirected) {
+                redirected.extend(flight.redirect(order, run_end));
+            } else if let Some(sink) = &run.sink {
                 let tag = run.first_tag + (flight.next - run.first) as u64;
+                if let Some(submitted) = run.submitted {
+                    self.answered.push((submitted, count as u64));
+                }
                 wake_later(wakers, sink.complete(tag, Replies { block, start, ends: now }));
             }
             start = now[count - 1];
@@ -130,6 +226,7 @@ impl Inflight {
                         run.first,
                         flight.next.max(run.first)..end,
                         error,
+                        flight.own,
                     ));
                 }
             }
@@ -153,7 +250,8 @@ impl Inflight {
                 let (run, end) = (&block.runs[index], block.run_end(index));
                 let Some(sink) = &run.sink else { continue };
                 let first = flight.next.max(run.first);
-                let fail = |range| failure(Arc::clone(sink), run.first_tag, run.first, range, &lost);
+                let fail =
+                    |range| failure(Arc::clone(sink), run.first_tag, run.first, range, &lost, flight.own);
                 if flight.own {
                     failures.push(fail(first..end));
                 } else if run.atomic {
@@ -192,12 +290,14 @@ fn failure(
     first: usize,
     range: std::ops::Range<usize>,
     error: &Error,
+    own: bool,
 ) -> Failure {
     Failure {
         sink,
         first_tag: first_tag + (range.start - first) as u64,
         count: range.len(),
         error: error.clone().executed(true),
+        own,
     }
 }
 
@@ -225,9 +325,10 @@ pub(crate) fn wake_later(wakers: &mut Vec<Waker>, waker: Option<Waker>) {
 
 #[cfg(test)]
 mod tests {
+    use super::Whose::{Announced, Callers, Nobodys};
     use super::*;
     use crate::connection::batch::Batch;
-    use crate::connection::outbox::tests::Recorder;
+    use crate::connection::outbox::tests::{Recorder, until};
     use crate::error::ErrorCode;
     use proptest::prelude::*;
     use std::time::Duration;
@@ -239,7 +340,8 @@ mod tests {
             for name in *names {
                 batch.push(&[name]).unwrap();
             }
-            block.take_in(&mut batch, sink.clone(), *tag, Instant::now() + Duration::from_secs(5));
+            let now = Instant::now();
+            block.take_in(&mut batch, sink.clone(), *tag, until(now + Duration::from_secs(5)));
         }
         block
     }
@@ -270,8 +372,8 @@ mod tests {
         }
         let (bytes, ends) = replies(&["+1\r\n", "+2\r\n", "+3\r\n", "+4\r\n"]);
         let (mut wakers, mut emptied) = (Vec::new(), Vec::new());
-        assert!(inflight.deliver(&bytes, 0, &ends[..1], &mut wakers, &mut emptied));
-        assert!(inflight.deliver(&bytes, ends[0], &ends[1..], &mut wakers, &mut emptied));
+        assert!(inflight.deliver(&bytes, 0, &ends[..1], &mut wakers, &mut emptied, None));
+        assert!(inflight.deliver(&bytes, ends[0], &ends[1..], &mut wakers, &mut emptied, None));
         let told: Vec<_> = sink.0.lock().drain(..).map(|(tag, reply)| (tag, reply.unwrap())).collect();
         let expected = [
             (1, b"+1\r\n".to_vec()),
@@ -282,7 +384,7 @@ mod tests {
         assert_eq!(told, expected);
         assert_eq!((inflight.len(), emptied.len()), (0, 2));
         assert!(
-            !inflight.deliver(&bytes, 0, &ends[..1], &mut wakers, &mut emptied),
+            !inflight.deliver(&bytes, 0, &ends[..1], &mut wakers, &mut emptied, None),
             "a reply nobody asked for"
         );
     }
@@ -294,7 +396,7 @@ mod tests {
         inflight.push(block(&[(&["a"], 1)], &sink), false);
         inflight.sent(3);
         let (bytes, ends) = replies(&["+1\r\n"]);
-        assert!(!inflight.deliver(&bytes, 0, &ends, &mut Vec::new(), &mut Vec::new()));
+        assert!(!inflight.deliver(&bytes, 0, &ends, &mut Vec::new(), &mut Vec::new(), None));
     }
 
     #[test]
@@ -307,7 +409,7 @@ mod tests {
         Failure::tell(inflight.expire(later, &Error::new(ErrorCode::Timeout, "Late.", "")));
         assert!(inflight.expire(later, &lost()).is_empty());
         let (bytes, ends) = replies(&["+1\r\n", "+2\r\n"]);
-        assert!(inflight.deliver(&bytes, 0, &ends, &mut Vec::new(), &mut Vec::new()));
+        assert!(inflight.deliver(&bytes, 0, &ends, &mut Vec::new(), &mut Vec::new(), None));
         assert_eq!(inflight.len(), 0);
         let told = sink.0.lock();
         assert_eq!(told.len(), 2);
@@ -322,13 +424,14 @@ mod tests {
             batch.push(&["INCR", "k"]).unwrap();
             batch.push(&["GET", "k"]).unwrap();
             let mut block = Block::default();
-            block.take_in(&mut batch.into_transaction(), sink.clone(), 0, Instant::now());
+            let now = Instant::now();
+            block.take_in(&mut batch.into_transaction(), sink.clone(), 0, until(now));
             let mut inflight = Inflight::default();
             let all = block.bytes.len();
             inflight.push(block, false);
             inflight.sent(if sent_all { all } else { all - 1 });
             let (bytes, ends) = replies(&["+OK\r\n"]);
-            assert!(inflight.deliver(&bytes, 0, &ends, &mut Vec::new(), &mut Vec::new()));
+            assert!(inflight.deliver(&bytes, 0, &ends, &mut Vec::new(), &mut Vec::new(), None));
             let (again, failures) = inflight.abandon(&lost());
             assert_eq!(again.iter().map(|block| block.ends.len()).sum::<usize>(), moved);
             assert_eq!(
@@ -336,6 +439,72 @@ mod tests {
                 if sent_all { 3 } else { 0 }
             );
         }
+    }
+
+    fn redirected(commands: &[&str], atomic: bool, texts: &[&str]) -> (Vec<Redirected>, usize) {
+        let sink = Arc::new(Recorder::default());
+        let mut batch = Batch::new();
+        commands.iter().for_each(|name| batch.push(&[name, "k"]).map(|()| ()).unwrap());
+        if atomic {
+            batch = batch.into_transaction();
+        }
+        let mut block = Block::default();
+        block.take_in(&mut batch, sink.clone(), 10, until(Instant::now()));
+        let mut inflight = Inflight::default();
+        inflight.push(block, false);
+        inflight.sent(inflight.unsent().len());
+        let (bytes, ends) = replies(texts);
+        let mut found = Vec::new();
+        assert!(inflight.deliver(&bytes, 0, &ends, &mut Vec::new(), &mut Vec::new(), Some(&mut found)));
+        assert_eq!(inflight.len(), 0);
+        let told = sink.0.lock().len();
+        (found, told)
+    }
+
+    #[test]
+    fn a_request_that_belongs_elsewhere_is_taken_out_and_its_neighbours_are_answered() {
+        let (found, told) =
+            redirected(&["GET", "INCR", "GET"], false, &["$1\r\na\r\n", "-MOVED 7 h:1\r\n", "-ERR no\r\n"]);
+        assert_eq!((found.len(), told), (1, 2));
+        assert_eq!((found[0].first_tag, &found[0].bytes[..]), (11, &b"*2\r\n$4\r\nINCR\r\n$1\r\nk\r\n"[..]));
+        assert_eq!(found[0].ends, [found[0].bytes.len()]);
+    }
+
+    #[test]
+    fn a_transaction_is_redirected_whole_once_it_was_discarded() {
+        let moved = "-MOVED 7 h:1\r\n";
+        let (found, told) =
+            redirected(&["INCR", "GET"], true, &["+OK\r\n", moved, moved, "-EXECABORT No.\r\n"]);
+        assert_eq!((found.len(), told), (1, 3));
+        assert_eq!((found[0].first_tag, found[0].ends.len(), found[0].atomic), (10, 4, true));
+        // Only a slot that moved between the last command and EXEC is told by EXEC itself.
+        let (found, _) = redirected(&["INCR"], true, &["+OK\r\n", "+QUEUED\r\n", moved]);
+        assert_eq!(found.len(), 1);
+        let (found, told) = redirected(&["INCR"], true, &["+OK\r\n", "-ERR wrong\r\n", "-EXECABORT No.\r\n"]);
+        assert_eq!((found.len(), told), (0, 3));
+    }
+
+    #[test]
+    fn it_knows_whose_a_reply_is_and_since_when_its_caller_waits() {
+        let (sink, later) = (Arc::new(Recorder::default()), Instant::now() + Duration::from_secs(9));
+        let mut inflight = Inflight::default();
+        inflight.push(block(&[(&["a", "b"], 1), (&["c"], 7)], &sink), false);
+        inflight.push(block(&[(&["PING"], 0)], &sink), true);
+        let mut announced = block(&[(&["PING"], 0)], &sink);
+        announced.runs[0].announced = true;
+        inflight.push(announced, true);
+        let whose = |inflight: &Inflight| (0..6).map(|number| inflight.whose(number)).collect::<Vec<_>>();
+        assert_eq!(whose(&inflight), [Callers, Callers, Callers, Nobodys, Announced, Nobodys]);
+        while !inflight.unsent().is_empty() {
+            inflight.sent(inflight.unsent().len());
+        }
+        let (bytes, ends) = replies(&["+1\r\n"]);
+        assert!(inflight.deliver(&bytes, 0, &ends, &mut Vec::new(), &mut Vec::new(), None));
+        assert_eq!(whose(&inflight)[..3], [Callers, Callers, Nobodys]);
+        assert_eq!(inflight.answered.iter().map(|(_, count)| *count).collect::<Vec<_>>(), [1]);
+        let told = inflight.expire(later, &lost());
+        assert_eq!(told.iter().filter(|failure| !failure.own).map(|failure| failure.count).sum::<usize>(), 2);
+        assert_eq!(whose(&inflight)[..2], [Nobodys, Nobodys], "nobody waits any more");
     }
 
     #[test]
@@ -384,7 +553,7 @@ mod tests {
             let answered = answered.min(whole);
             let texts = vec!["+R\r\n"; answered];
             let (bytes, ends) = replies(&texts);
-            prop_assert!(inflight.deliver(&bytes, 0, &ends, &mut Vec::new(), &mut Vec::new()));
+            prop_assert!(inflight.deliver(&bytes, 0, &ends, &mut Vec::new(), &mut Vec::new(), None));
             let (again, failures) = inflight.abandon(&lost());
             for failure in &failures {
                 for tag in failure.first_tag..failure.first_tag + failure.count as u64 {

@@ -4,18 +4,20 @@
 //! `supervisor`'s and `reauth`'s.
 
 use super::batch::{Batch, CompletionSink};
+use super::counters::Counters;
 use super::frame::Scanner;
 use super::guests::Guests;
-use super::inflight::Inflight;
-use super::outbox::{Block, Failure, Outbox, Run};
+use super::inflight::{Inflight, Whose};
+use super::outbox::{Block, Outbox, Run};
+use super::redirect::{Order, Redirected, Rerouter};
 use super::subscriptions::{LinkId, Subscriptions};
 use super::transport::{Received, Transport};
 use crate::error::{Error, ErrorCode, Result};
 use bytes::BytesMut;
 use parking_lot::Mutex;
 use std::io::{self, ErrorKind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::io::Interest;
@@ -26,6 +28,9 @@ const REPLY_BYTES: usize = 64 << 10;
 
 /// Numbers the connections of the process.
 static NEXT_LINK: AtomicU64 = AtomicU64::new(1);
+
+/// So begins the push by which a node ends a subscription to a shard channel, its slot having moved.
+const SHARD_MOVED: &[u8] = b">3\r\n$12\r\nsunsubscribe";
 
 /// How many reads are done before others on the same thread get their turn.
 const MOST_TURNS: usize = 4;
@@ -39,6 +44,11 @@ pub(crate) struct Link {
     /// There are requests of keyless' own to be written.
     own_waits: AtomicBool,
     subscriptions: Arc<Subscriptions>,
+    /// Takes requests that belong to another node.
+    rerouter: Rerouter,
+    /// The server's host, which a redirection without a host means.
+    peer: Box<str>,
+    counters: Arc<Counters>,
     pub(super) io: Mutex<Io>,
     /// The socket as the host's runtime sees it: only its readiness is used. None while a guest drives, so
     /// that the host is not woken for nothing.
@@ -76,7 +86,13 @@ pub(super) struct Io {
     ends: Vec<usize>,
     /// Pushes among the frames of one read: before which reply they came, and where they are.
     pushes: Vec<(usize, usize, usize)>,
+    /// Error replies among the frames of one read: the how manieth reply, and where it is.
+    refusals: Vec<(usize, usize, usize)>,
+    /// When the server last sent anything.
+    heard: Instant,
     wakers: Vec<Waker>,
+    /// Requests that belong to another node.
+    redirected: Vec<Redirected>,
     /// The last write left bytes behind: the socket must become writable first.
     pub(super) blocked: bool,
 }
@@ -88,6 +104,8 @@ pub(crate) struct Progress {
     pub(crate) inflight: usize,
     /// Reads that brought something so far.
     pub(crate) received: u64,
+    /// When the server last sent anything, or the connection was made.
+    pub(crate) heard: Instant,
 }
 
 impl Link {
@@ -98,6 +116,9 @@ impl Link {
         transport: Transport,
         outbox: Arc<Mutex<Outbox>>,
         subscriptions: Arc<Subscriptions>,
+        rerouter: Rerouter,
+        peer: &str,
+        counters: Arc<Counters>,
         max_reply_bytes: usize,
     ) -> io::Result<Self> {
         let reactor = Mutex::new(Some(TcpStream::from_std(transport.socket().try_clone()?)?));
@@ -111,7 +132,10 @@ impl Link {
             done: Vec::new(),
             ends: Vec::new(),
             pushes: Vec::new(),
+            refusals: Vec::new(),
+            heard: Instant::now(),
             wakers: Vec::new(),
+            redirected: Vec::new(),
             blocked: false,
         };
         Ok(Self {
@@ -120,6 +144,9 @@ impl Link {
             listens: AtomicBool::new(false),
             own_waits: AtomicBool::new(false),
             subscriptions,
+            rerouter,
+            peer: peer.into(),
+            counters,
             io: Mutex::new(io),
             reactor,
             outbox,
@@ -160,7 +187,16 @@ impl Link {
     }
 
     fn push_own(&self, batch: Batch, sink: Arc<dyn CompletionSink>, deadline: Instant, announced: bool) {
-        let run = Run { sink: Some(sink), first_tag: 0, first: 0, deadline, atomic: false, announced };
+        let run = Run {
+            sink: Some(sink),
+            first_tag: 0,
+            first: 0,
+            submitted: None,
+            deadline,
+            atomic: false,
+            announced,
+            order: None,
+        };
         let mut io = self.io.lock();
         io.own.push(Block { bytes: batch.bytes, ends: batch.ends, runs: vec![run] });
         self.own_waits.store(true, Ordering::Release);
@@ -226,6 +262,7 @@ impl Link {
         Progress {
             inflight: io.inflight.len() + io.own.iter().map(|block| block.ends.len()).sum::<usize>(),
             received: self.received.load(Ordering::Relaxed),
+            heard: io.heard,
         }
     }
 
@@ -237,7 +274,7 @@ impl Link {
     /// Tells requests under way whose time is up.
     pub(crate) fn expire(&self, now: Instant, error: &Error) {
         let failures = self.io.lock().inflight.expire(now, error);
-        Failure::tell(failures);
+        self.counters.tell(failures);
     }
 
     /// Writes from the calling thread if the connection is idle and nobody else drives it: that saves
@@ -320,7 +357,11 @@ impl Link {
             }
             let mut io = self.io.lock();
             let step = self.step(&mut io, socket, cx);
-            if !io.wakers.is_empty() || io.emptied.iter().any(|block| !block.runs.is_empty()) {
+            if !io.wakers.is_empty()
+                || !io.redirected.is_empty()
+                || io.emptied.iter().any(|block| !block.runs.is_empty())
+            {
+                let redirected = std::mem::take(&mut io.redirected);
                 let Io { emptied, done, inflight, wakers, .. } = &mut *io;
                 for block in emptied {
                     done.append(&mut block.runs);
@@ -332,6 +373,7 @@ impl Link {
                     self.has_answered(wakers.len(), outstanding);
                 }
                 done.clear();
+                self.reroute(redirected);
                 wakers.drain(..).for_each(Waker::wake);
                 io = self.io.lock();
                 if io.wakers.is_empty() {
@@ -445,10 +487,15 @@ impl Link {
 
     /// Hands the whole frames that were read to those who wait for them.
     fn hand_out(&self, io: &mut Io) -> Result<()> {
-        let Io { scanner, replies, inflight, emptied, ends, pushes, wakers, .. } = io;
+        // One look at the clock per read, however many replies it brought.
+        io.heard = Instant::now();
+        let Io {
+            scanner, replies, inflight, emptied, ends, pushes, refusals, wakers, redirected, heard, ..
+        } = io;
         ends.clear();
         pushes.clear();
         let listens = self.listens.load(Ordering::Acquire);
+        refusals.clear();
         let mut start = 0;
         let mut verdict = Ok(());
         while start < replies.len() {
@@ -458,6 +505,9 @@ impl Link {
                     if frame.push || (listens && is_message(&replies[start..end])) {
                         pushes.push((ends.len(), start, end));
                     } else {
+                        if matches!(replies[start], b'-' | b'!') {
+                            refusals.push((ends.len(), start, end));
+                        }
                         ends.push(end);
                     }
                     start = end;
@@ -471,17 +521,36 @@ impl Link {
         }
         if start > 0 {
             let block = replies.split_to(start).freeze();
+            let mut announced = 0;
+            for &(number, start, end) in refusals.iter() {
+                match inflight.whose(number - announced) {
+                    Whose::Callers if self.is_redirection(&block[start..end]) => {}
+                    Whose::Callers => self.counters.error_reply(&block[start..end]),
+                    Whose::Announced => announced += 1,
+                    Whose::Nobodys => {}
+                }
+            }
+            let mut redirected = self.rerouter.get().is_some().then_some(redirected);
             let (mut from, mut begin) = (0, 0);
             for &(before, push_start, push_end) in pushes.iter() {
-                if before > from && !inflight.deliver(&block, begin, &ends[from..before], wakers, emptied) {
+                let ends = &ends[from..before];
+                if before > from
+                    && !inflight.deliver(&block, begin, ends, wakers, emptied, redirected.as_deref_mut())
+                {
                     return Err(out_of_step());
                 }
                 (from, begin) = (before, push_end);
+                if block[push_start..push_end].starts_with(SHARD_MOVED)
+                    && let Some(rerouter) = self.rerouter.get().and_then(Weak::upgrade)
+                {
+                    rerouter.suspect();
+                }
                 self.subscriptions.push(self.id, &block.slice(push_start..push_end), wakers);
             }
-            if !inflight.deliver(&block, begin, &ends[from..], wakers, emptied) {
+            if !inflight.deliver(&block, begin, &ends[from..], wakers, emptied, redirected) {
                 return Err(out_of_step());
             }
+            self.counters.answered(*heard, &mut inflight.answered);
         }
         // Room for the next read, or for the rest of a long string: as much again as has arrived.
         let missing = scanner.needed().saturating_sub(replies.len());
@@ -489,11 +558,29 @@ impl Link {
         verdict
     }
 
+    /// Gives requests away that belong to another node. Called without locks.
+    fn reroute(&self, redirected: Vec<Redirected>) {
+        if redirected.is_empty() {
+            return;
+        }
+        match self.rerouter.get().and_then(Weak::upgrade) {
+            Some(rerouter) => rerouter.reroute(&self.peer, redirected),
+            None => self
+                .counters
+                .tell(redirected.into_iter().map(|request| request.fail(super::node::closed())).collect()),
+        }
+    }
+
+    /// Whether a reply sends its request elsewhere, so that its caller never hears of it.
+    fn is_redirection(&self, frame: &[u8]) -> bool {
+        self.rerouter.get().is_some() && Order::read(frame).is_some()
+    }
+
     /// Ends the connection. What can be sent again on the next one goes back to the outbox; the others
     /// are told `error`.
     pub(crate) fn end(&self, error: &Error) {
         self.drain();
-        let (inflight, wakers) = {
+        let (inflight, wakers, redirected) = {
             let mut io = self.io.lock();
             io.transport.close();
             let own = std::mem::take(&mut io.own);
@@ -501,15 +588,16 @@ impl Link {
             for block in own {
                 inflight.push(block, true);
             }
-            (inflight, std::mem::take(&mut io.wakers))
+            (inflight, std::mem::take(&mut io.wakers), std::mem::take(&mut io.redirected))
         };
+        self.reroute(redirected);
         let (again, mut failures) = inflight.abandon(error);
         let sleeper = {
             let mut outbox = self.outbox.lock();
             failures.extend(outbox.put_back(again));
             outbox.wake()
         };
-        Failure::tell(failures);
+        self.counters.tell(failures);
         wakers.into_iter().chain(sleeper).for_each(Waker::wake);
     }
 }

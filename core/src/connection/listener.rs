@@ -117,7 +117,7 @@ async fn listen(node: Arc<Node>) {
                 tokio::time::sleep(pause.min(node.settings.backoff_max).mul_f64(0.5 + fastrand::f64() / 2.0))
                     .await;
             }
-            establish(&node, node.target(), Purpose::Listening).await
+            establish(&node, &node.reached_target(), Purpose::Listening).await
         };
         let outcome = tokio::select! {
             biased;
@@ -145,7 +145,7 @@ async fn listen(node: Arc<Node>) {
             Err(error) => {
                 failures += 1;
                 node.subscriptions.abandon();
-                let error = error.at(Arc::clone(&node.target().label));
+                let error = error.at(Arc::clone(&node.reached_target().label));
                 tracing::info!(%error, failures, "no connection for subscriptions yet");
                 error
             }
@@ -320,7 +320,9 @@ impl Ear {
         if reauth.take_due(now).is_some() {
             let node = Arc::clone(&self.node);
             self.replacement =
-                Some(Box::pin(async move { establish(&node, node.target(), Purpose::Listening).await }));
+                Some(Box::pin(
+                    async move { establish(&node, &node.reached_target(), Purpose::Listening).await },
+                ));
         }
         None
     }

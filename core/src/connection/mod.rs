@@ -2,7 +2,9 @@
 
 mod batch;
 pub(crate) mod blocking;
+pub(crate) mod cluster;
 pub(crate) mod command;
+mod counters;
 pub(crate) mod decode;
 mod dial;
 mod establish;
@@ -11,6 +13,8 @@ mod guest;
 mod guests;
 mod handshake;
 mod inflight;
+#[cfg(test)]
+mod life_tests;
 mod link;
 mod listener;
 mod monitor;
@@ -19,6 +23,9 @@ mod one_reply;
 pub(crate) mod outbox;
 mod overlap;
 mod reauth;
+mod redirect;
+#[cfg(test)]
+mod scripted_peer;
 pub(crate) mod settings;
 mod socket;
 mod subscriptions;

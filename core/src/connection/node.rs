@@ -3,13 +3,16 @@
 
 use super::batch::{Batch, CompletionSink};
 use super::blocking::Pool;
+use super::cluster::Discovery;
+use super::counters::Counters;
 use super::decode::decode;
 use super::establish::Fresh;
 use super::guest;
 use super::link::Link;
 use super::listener::Listener;
 use super::one_reply::OneReply;
-use super::outbox::{Failure, Outbox};
+use super::outbox::{Outbox, Times};
+use super::redirect::Rerouter;
 use super::settings::{Settings, Target};
 use super::subscriptions::{Change, Subscriptions};
 use crate::error::{Error, ErrorCode, Result};
@@ -19,7 +22,6 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
@@ -51,16 +53,6 @@ pub(crate) enum Wish {
     Stop,
 }
 
-/// Figures of one endpoint since the client was made.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) submitted: AtomicU64,
-    pub(crate) connections: AtomicU64,
-    pub(crate) reconnects: AtomicU64,
-    pub(crate) reauthentications: AtomicU64,
-    pub(crate) reauthentication_failures: AtomicU64,
-}
-
 /// An endpoint.
 pub(crate) struct Node {
     pub(crate) settings: Settings,
@@ -76,10 +68,16 @@ pub(crate) struct Node {
     telling: Mutex<()>,
     /// The connection that will take the place of the one that carries subscriptions, once it is to be told of changes.
     joining: Mutex<Option<Arc<Link>>>,
+    /// Where requests go that belong to another node.
+    pub(crate) rerouter: Rerouter,
+    /// Finds out whether the endpoint is a cluster; a node of a cluster has none.
+    discovery: Option<Arc<Discovery>>,
+    /// Where else this connection can be made: any node can tell the map and pass messages on.
+    more_targets: Mutex<Vec<Target>>,
     /// Their connection, where the shared one cannot carry them.
     pub(super) listener: Listener,
     pub(crate) events: EventHub,
-    pub(crate) counters: Counters,
+    pub(crate) counters: Arc<Counters>,
     pub(super) state: watch::Sender<State>,
     pub(super) wish: watch::Sender<Wish>,
 }
@@ -94,13 +92,56 @@ impl Node {
             subscriptions: Arc::new(Subscriptions::new()),
             telling: Mutex::default(),
             joining: Mutex::default(),
+            rerouter: Rerouter::default(),
+            discovery: None,
+            more_targets: Mutex::default(),
             listener: Listener::new(),
             settings,
             events,
-            counters: Counters::default(),
+            counters: Arc::default(),
             state: watch::Sender::new(State::Connecting),
             wish: watch::Sender::new(Wish::Live),
         }
+    }
+
+    /// The same node asks at each connection whether it is a cluster.
+    pub(crate) fn with_discovery(mut self, discovery: Arc<Discovery>) -> Self {
+        self.discovery = Some(discovery);
+        self
+    }
+
+    /// The same node counts together with others.
+    pub(crate) fn counting(mut self, counters: Arc<Counters>) -> Self {
+        self.counters = counters;
+        self
+    }
+
+    pub(super) fn discovery(&self) -> Option<&Arc<Discovery>> {
+        self.discovery.as_ref()
+    }
+
+    /// The host that its name for itself is.
+    pub(super) fn host(&self) -> &str {
+        &self.settings.targets[0].host
+    }
+
+    /// Sets where else this connection can be made.
+    pub(super) fn set_more_targets(&self, targets: Vec<Target>) {
+        *self.more_targets.lock() = targets;
+    }
+
+    /// Where the dial with this number goes.
+    pub(super) fn target(&self, dial: u32) -> Target {
+        let own = &self.settings.targets;
+        let more = self.more_targets.lock();
+        let index = dial as usize % (own.len() + more.len());
+        own.get(index).or_else(|| more.get(index - own.len())).unwrap_or(&own[0]).clone()
+    }
+
+    /// Where a connection with this label leads.
+    pub(super) fn target_labelled(&self, label: &str) -> Target {
+        let all = self.settings.targets.iter().chain(&*self.more_targets.lock()).cloned().collect::<Vec<_>>();
+        all.into_iter().find(|target| &*target.label == label).unwrap_or_else(|| self.target(0))
     }
 
     /// Hands commands over, all or nothing; the batch is empty afterwards. Never blocks.
@@ -114,18 +155,25 @@ impl Node {
         sink: Arc<dyn CompletionSink>,
         timeout: Duration,
     ) -> Result<()> {
-        let count = batch.len() as u64;
-        let now = Instant::now();
-        let deadline = now.checked_add(timeout).unwrap_or_else(|| now + LONGEST_WAIT);
+        self.submit_until(batch, first_tag, sink, times(timeout))
+    }
+
+    /// As [`Node::submit`], with the time at which the caller stops waiting.
+    pub(crate) fn submit_until(
+        &self,
+        batch: &mut Batch,
+        first_tag: u64,
+        sink: Arc<dyn CompletionSink>,
+        times: Times,
+    ) -> Result<()> {
         // Let go without a lock if it is refused: dropping it may be the end of a client.
         let kept = Arc::clone(&sink);
         let (asleep, enough) = {
             let mut outbox = self.outbox.lock();
-            outbox.submit(batch, sink, first_tag, deadline)?;
+            outbox.submit(batch, sink, first_tag, times)?;
             (outbox.is_asleep(), outbox.is_enough())
         };
         drop(kept);
-        self.counters.submitted.fetch_add(count, Ordering::Relaxed);
         if asleep
             && let Some(link) = self.active()
             && !guest::begin_or_relieve(&link)
@@ -267,10 +315,8 @@ impl Node {
     }
 
     /// Where connections beside the active one are made to: the endpoint that it reaches, or reached last.
-    pub(super) fn target(&self) -> &Target {
-        let reached = self.reached.lock().clone();
-        let targets = &self.settings.targets;
-        targets.iter().find(|target| Some(&target.label) == reached.as_ref()).unwrap_or(&targets[0])
+    pub(super) fn reached_target(&self) -> Target {
+        self.reached.lock().clone().map_or_else(|| self.target(0), |label| self.target_labelled(&label))
     }
 
     /// The current state.
@@ -307,14 +353,20 @@ impl Node {
             _ => unsent(self.settings.command_timeout, None),
         };
         let failures = self.outbox.lock().remove(Some(now), &error.at(Arc::clone(self.settings.label())));
-        Failure::tell(failures);
+        self.counters.tell(failures);
     }
 
     /// Ends all waiting commands.
     pub(super) fn fail_waiting(&self, error: &Error) {
         let failures = self.outbox.lock().remove(None, error);
-        Failure::tell(failures);
+        self.counters.tell(failures);
     }
+}
+
+/// Times of requests that are handed over now.
+pub(crate) fn times(timeout: Duration) -> Times {
+    let submitted = Instant::now();
+    Times { submitted, deadline: submitted.checked_add(timeout).unwrap_or_else(|| submitted + LONGEST_WAIT) }
 }
 
 /// The error of a command that waited for a connection in vain. It was never sent.

@@ -156,7 +156,7 @@ fn retry_after(first: Duration, attempt: u32, remaining: Duration, random: f64) 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::connection::outbox::Limits;
     use crate::connection::settings::SignIn;
@@ -185,6 +185,10 @@ mod tests {
             blocking_connections: 1,
             tunnel: None,
             sign_in: SignIn::Nobody,
+            cluster: None,
+            nodes_by_name: false,
+            fixed_tls_name: false,
+            readonly: false,
         }
     }
 

@@ -70,14 +70,28 @@ pub(crate) struct Settings {
     /// An HTTP proxy (`host`, `port`) that is asked to CONNECT.
     pub(crate) tunnel: Option<(String, u16)>,
     pub(crate) sign_in: SignIn,
+    /// Ask whether the endpoint is a cluster; `None` where it is not to be asked.
+    pub(crate) cluster: Option<ClusterSettings>,
+    /// Nodes are dialled by the endpoint's name with the port that they announce.
+    pub(crate) nodes_by_name: bool,
+    /// The name in the certificates was given by the caller and holds for every node.
+    pub(crate) fixed_tls_name: bool,
+    /// Say `READONLY`, so that a replica answers.
+    pub(crate) readonly: bool,
+}
+
+/// How a cluster is used, if the endpoint is one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClusterSettings {
+    /// Anything else fails the connection.
+    pub(crate) required: bool,
+    /// Commands that only read go to replicas.
+    pub(crate) reads_replicas: bool,
+    /// How often the map is read again; `None`: only when something has changed.
+    pub(crate) refresh_every: Option<Duration>,
 }
 
 impl Settings {
-    /// Where the dial with this number goes.
-    pub(crate) fn target(&self, dial: u32) -> &Target {
-        &self.targets[dial as usize % self.targets.len()]
-    }
-
     /// The name of the cache where no single connection is meant.
     pub(crate) fn label(&self) -> &Arc<str> {
         &self.targets[0].label

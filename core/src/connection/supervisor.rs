@@ -45,6 +45,7 @@ impl Supervisor {
         loop {
             match self.connect().await {
                 Ok(fresh) => {
+                    self.tell_map(&fresh);
                     let outage = self.connected(&fresh.label);
                     match self.hold(fresh, outage).await {
                         End::Lost(error) => self.lost(&error),
@@ -65,12 +66,10 @@ impl Supervisor {
             }
             self.dials += 1;
             let node = Arc::clone(&self.node);
-            let error = match self
-                .while_waiting(establish(&node, node.settings.target(self.dials - 1), Purpose::Shared))
-                .await?
-            {
+            let target = node.target(self.dials - 1);
+            let error = match self.while_waiting(establish(&node, &target, Purpose::Shared)).await? {
                 Ok(fresh) => return Ok(fresh),
-                Err(error) => error.at(Arc::clone(&node.settings.target(self.dials - 1).label)),
+                Err(error) => error.at(Arc::clone(&target.label)),
             };
             if let Some(most) = self.node.settings.first_dials
                 && !self.ever
@@ -158,6 +157,9 @@ impl Supervisor {
         if !node.listener.is_apart() {
             node.subscriptions.lost();
         }
+        if let Some(rerouter) = node.rerouter.get().and_then(std::sync::Weak::upgrade) {
+            rerouter.suspect();
+        }
         let endpoint: Arc<str> =
             error.endpoint().map_or_else(|| Arc::clone(node.settings.label()), Into::into);
         let error = error.clone().at(Arc::clone(&endpoint));
@@ -191,16 +193,11 @@ impl Supervisor {
             }
             // The old connection goes on meanwhile; only when the fresh one is signed in are they exchanged.
             let node = Arc::clone(&self.node);
-            let target = node
-                .settings
-                .targets
-                .iter()
-                .find(|target| target.label == label)
-                .unwrap_or(node.settings.target(0));
+            let target = node.target_labelled(&label);
             tokio::select! {
                 biased;
                 end = &mut run => return end,
-                outcome = establish(&node, target, Purpose::Shared) => match outcome {
+                outcome = establish(&node, &target, Purpose::Shared) => match outcome {
                     Ok(fresh) => {
                         let (begun, limit) = (Instant::now(), node.settings.command_timeout);
                         if fresh.link.is_resp3() {
@@ -222,6 +219,7 @@ impl Supervisor {
                         }
                         let complete = last.is_some_and(|pong| pong.is_answered());
                         catch_up(&fresh.link, limit).await;
+                        self.tell_map(&fresh);
                         let mut watch = self.adopt(fresh, (!complete).then(|| begun.elapsed()));
                         self.node.counters.connections.fetch_add(1, Ordering::Relaxed);
                         replacement_wanted = watch.replacement_wanted();
@@ -245,6 +243,13 @@ impl Supervisor {
                     }
                 }
             }
+        }
+    }
+
+    /// Before a connection is used: requests find their nodes from the first one on.
+    fn tell_map(&self, fresh: &Fresh) {
+        if let (Some(map), Some(discovery)) = (&fresh.map, self.node.discovery()) {
+            discovery.found(&self.node, map);
         }
     }
 

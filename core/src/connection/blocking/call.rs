@@ -12,7 +12,7 @@ use std::time::Duration;
 pub(crate) type Answers = Vec<Bytes>;
 
 /// A command that waits.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Call {
     /// What goes before it on the same connection: the writes that `WAIT` is about.
     pub(super) before: Batch,
@@ -52,13 +52,27 @@ impl Call {
         self.wait.what == For::Acknowledgements
     }
 
+    /// The same after some of its time has gone by.
+    pub(crate) fn later(&self, spent: Duration) -> Self {
+        let limit = match self.limit {
+            // Zero would be for ever.
+            Limit::After(time) => Limit::After(time.saturating_sub(spent).max(Duration::from_millis(1))),
+            limit => limit,
+        };
+        Self { limit, ..self.clone() }
+    }
+
+    /// All of its commands, encoded.
+    pub(crate) fn requests(&self) -> Batch {
+        let mut batch = self.before.clone();
+        batch.push_own(&self.args);
+        batch
+    }
+
     /// Refuses what can or may not be sent; see [`Batch::push`].
     pub(crate) fn check(&self, disabled: &[String]) -> Result<()> {
         check_lengths(self.args.iter().map(Vec::len))?;
-        let mut batch = Batch::new();
-        batch.push_own(&self.args);
-        batch.check_disabled(disabled)?;
-        self.before.check_disabled(disabled)
+        self.requests().check_disabled(disabled)
     }
 
     /// What is sent so that the server waits for `slice`.

@@ -77,8 +77,8 @@ impl Pool {
             if let Some(lane) = self.take() {
                 return Ok(lane);
             }
-            let target = node.target();
-            match establish(node, target, Purpose::Waiting).await {
+            let target = node.reached_target();
+            match establish(node, &target, Purpose::Waiting).await {
                 Ok(fresh) => return Ok(Lane::new(fresh)),
                 Err(error) => {
                     let error = error.at(Arc::clone(&target.label));

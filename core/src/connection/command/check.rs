@@ -1,7 +1,6 @@
-//! What keyless must know of a command by its name: which ones would break a connection that many
-//! callers share, and which ones only read. Knows nothing of connections.
+//! Which commands would break a connection that many callers share, and what to use instead.
 
-use super::blocking::wait::{self, For};
+use crate::connection::blocking::wait::{self, For};
 use crate::error::{Error, ErrorCode, Result};
 
 /// Refuses commands that would break a shared connection, before anything is sent.
@@ -88,126 +87,6 @@ pub(crate) fn would_wait(name: &[u8], what: For) -> Error {
     }
 }
 
-/// Whether running the encoded request twice does no harm: all of its commands only read.
-///
-/// A name that is not in the list counts as writing.
-pub(crate) fn only_reads(request: &[u8]) -> bool {
-    let Some(name) = name(request) else { return false };
-    let mut lower = [0u8; 24];
-    if name.len() > lower.len() {
-        return false;
-    }
-    lower[..name.len()].copy_from_slice(name);
-    lower[..name.len()].make_ascii_lowercase();
-    std::str::from_utf8(&lower[..name.len()]).is_ok_and(|name| READ_ONLY.binary_search(&name).is_ok())
-}
-
-/// The name of an encoded command.
-pub(crate) fn name(request: &[u8]) -> Option<&[u8]> {
-    let rest = &request[memchr::memchr(b'\n', request)? + 1..];
-    let rest = &rest[memchr::memchr(b'\n', rest)? + 1..];
-    Some(&rest[..memchr::memchr(b'\r', rest)?])
-}
-
-/// The commands that Redis itself flags `readonly` or `fast` without any effect on data, connection or
-/// position (Redis 7.4, `COMMAND`; without those of a connection's own state). Sorted.
-const READ_ONLY: &[&str] = &[
-    "bitcount",
-    "bitfield_ro",
-    "bitpos",
-    "dbsize",
-    "dump",
-    "echo",
-    "eval_ro",
-    "evalsha_ro",
-    "exists",
-    "expiretime",
-    "fcall_ro",
-    "geodist",
-    "geohash",
-    "geopos",
-    "georadius_ro",
-    "georadiusbymember_ro",
-    "geosearch",
-    "get",
-    "getbit",
-    "getrange",
-    "hexists",
-    "hexpiretime",
-    "hget",
-    "hgetall",
-    "hkeys",
-    "hlen",
-    "hmget",
-    "hpexpiretime",
-    "hpttl",
-    "hrandfield",
-    "hscan",
-    "hstrlen",
-    "httl",
-    "hvals",
-    "info",
-    "keys",
-    "lastsave",
-    "lcs",
-    "lindex",
-    "llen",
-    "lolwut",
-    "lpos",
-    "lrange",
-    "mget",
-    "object",
-    "pexpiretime",
-    "pfcount",
-    "ping",
-    "pttl",
-    "randomkey",
-    "role",
-    "scan",
-    "scard",
-    "sdiff",
-    "sinter",
-    "sintercard",
-    "sismember",
-    "smembers",
-    "smismember",
-    "sort_ro",
-    "srandmember",
-    "sscan",
-    "strlen",
-    "substr",
-    "sunion",
-    "time",
-    "touch",
-    "ttl",
-    "type",
-    "xinfo",
-    "xlen",
-    "xpending",
-    "xrange",
-    "xread",
-    "xrevrange",
-    "zcard",
-    "zcount",
-    "zdiff",
-    "zinter",
-    "zintercard",
-    "zlexcount",
-    "zmscore",
-    "zrandmember",
-    "zrange",
-    "zrangebylex",
-    "zrangebyscore",
-    "zrank",
-    "zrevrange",
-    "zrevrangebylex",
-    "zrevrangebyscore",
-    "zrevrank",
-    "zscan",
-    "zscore",
-    "zunion",
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,13 +117,5 @@ mod tests {
         ] {
             assert!(checked(args).is_ok(), "{args:?}");
         }
-    }
-
-    #[test]
-    fn the_list_of_reading_commands_is_sorted_and_found() {
-        assert!(READ_ONLY.is_sorted());
-        assert!(only_reads(b"*2\r\n$3\r\nGet\r\n$1\r\nk\r\n"));
-        assert!(!only_reads(b"*2\r\n$4\r\nINCR\r\n$1\r\nk\r\n"));
-        assert!(!only_reads(b"*1\r\n$5\r\nMULTI\r\n"));
     }
 }

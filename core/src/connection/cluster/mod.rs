@@ -1,0 +1,506 @@
+//! Many nodes as one: which node a request goes to, what happens to requests that a node sends elsewhere,
+//! and how the map is kept true. Each node is a [`Node`] like any other, with its own queue, connection and
+//! sign-in.
+
+mod blocking;
+mod distribute;
+mod gather;
+mod members;
+mod plan;
+mod refresh;
+mod route;
+mod shards;
+mod table;
+mod topology;
+
+pub(crate) use topology::{Address, SlotMap};
+
+use super::batch::{Batch, CompletionSink};
+use super::counters::Counters;
+use super::node::{Node, Wish, closed};
+use super::outbox::{Block, Failure, Times};
+use super::redirect::{Order, Redirected, Reroute};
+use super::settings::Settings;
+use super::supervisor::supervise;
+use crate::error::{Error, ErrorCode, Result};
+use crate::event::EventHub;
+use crate::runtime;
+use distribute::{Distribute, Place};
+use parking_lot::{Mutex, RwLock};
+use plan::Plan;
+use shards::Shards;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+use table::Table;
+use tokio::sync::Notify;
+
+/// How long a request waits that no node can take just now.
+const LATER: Duration = Duration::from_millis(20);
+
+/// The nodes of a cluster.
+pub(crate) struct Cluster {
+    me: Weak<Self>,
+    /// The connection to the endpoint itself, through which the cluster was found.
+    seed: Weak<Node>,
+    settings: Settings,
+    events: EventHub,
+    counters: Arc<Counters>,
+    /// Which I/O thread drives the nodes.
+    thread: usize,
+    table: RwLock<Table>,
+    /// The last map and when it was read. Held while the table changes: one change at a time.
+    map: Mutex<(SlotMap, Instant)>,
+    shards: Shards,
+    suspected: Arc<Notify>,
+    closing: AtomicBool,
+}
+
+impl Cluster {
+    /// The cluster that the endpoint has told of.
+    fn new(seed: &Arc<Node>, thread: usize) -> Arc<Self> {
+        let suspected = Arc::new(Notify::new());
+        let cluster = Arc::new_cyclic(|me| Self {
+            me: me.clone(),
+            seed: Arc::downgrade(seed),
+            settings: seed.settings.clone(),
+            events: seed.events.clone(),
+            counters: Arc::clone(&seed.counters),
+            thread,
+            table: RwLock::new(Table::new()),
+            map: Mutex::new((SlotMap::default(), Instant::now())),
+            shards: Shards::default(),
+            suspected: Arc::clone(&suspected),
+            closing: AtomicBool::new(false),
+        });
+        let every = seed.settings.cluster.as_ref().and_then(|cluster| cluster.refresh_every);
+        if let Ok(runtime) = runtime::io(thread) {
+            runtime.spawn(refresh::keep_true(Arc::downgrade(&cluster), suspected, every));
+        }
+        cluster
+    }
+
+    /// Hands commands over, each to its node; commands for one node stay in order. As [`Node::submit`], but
+    /// where a batch goes to several nodes and one of them takes nothing, the sink is told of its commands.
+    pub(crate) fn submit(
+        &self,
+        batch: &mut Batch,
+        first_tag: u64,
+        sink: &Arc<dyn CompletionSink>,
+        times: Times,
+    ) -> Result<()> {
+        loop {
+            let plan = Plan::of(batch, first_tag, sink, &self.table.read())?;
+            let outcome = match plan {
+                Plan::One(node) => node.submit_until(batch, first_tag, Arc::clone(sink), times),
+                Plan::Nobody => self.submit_later(batch, first_tag, Arc::clone(sink), times),
+                Plan::Several(pieces) => {
+                    batch.clear();
+                    for piece in pieces {
+                        self.submit_piece(piece, sink, times);
+                    }
+                    Ok(())
+                }
+            };
+            match outcome {
+                // The node has just left the cluster: somebody else serves its slots by now.
+                Err(error) if error.code() == ErrorCode::Closed && !self.is_closing() => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn submit_piece(&self, mut piece: plan::Piece, sink: &Arc<dyn CompletionSink>, times: Times) {
+        let count = piece.batch.len();
+        let sink: Arc<dyn CompletionSink> =
+            Arc::new(Distribute { sink: Arc::clone(sink), places: piece.places });
+        let submitted = match &piece.node {
+            Some(node) => node.submit_until(&mut piece.batch, 0, Arc::clone(&sink), times),
+            None => self.submit_later(&mut piece.batch, 0, Arc::clone(&sink), times),
+        };
+        match submitted {
+            Ok(()) => {}
+            // Each request finds its own way again.
+            Err(error) if error.code() == ErrorCode::Closed && !self.is_closing() => {
+                self.send_again(Sendable::of(&mut piece.batch, 0, sink, times));
+            }
+            Err(error) => {
+                self.counters.tell(vec![Failure { sink, first_tag: 0, count, error, own: false }]);
+            }
+        }
+    }
+
+    /// Requests that nobody can take now wait a moment.
+    fn submit_later(
+        &self,
+        batch: &mut Batch,
+        first_tag: u64,
+        sink: Arc<dyn CompletionSink>,
+        times: Times,
+    ) -> Result<()> {
+        if self.is_closing() {
+            return Err(closed());
+        }
+        self.send_later(Sendable::of(batch, first_tag, sink, times));
+        Ok(())
+    }
+
+    /// Sends requests that were not executed once more, to whoever serves them now.
+    fn send_again(&self, mut request: Sendable) {
+        if request.times.deadline <= Instant::now() {
+            return self.counters.tell(request.failure(&nobody()));
+        }
+        let plan = Plan::of(&request.batch, request.first_tag, &request.sink, &self.table.read());
+        let target = match plan {
+            Ok(Plan::One(node)) => Some(node),
+            Ok(Plan::Nobody) => None,
+            Ok(Plan::Several(pieces)) => {
+                for piece in pieces {
+                    self.submit_piece(piece, &request.sink, request.times);
+                }
+                return;
+            }
+            Err(error) => return self.counters.tell(request.failure(&error)),
+        };
+        let Some(node) = target else { return self.send_later(request) };
+        let sink = Arc::clone(&request.sink);
+        match node.submit_until(&mut request.batch, request.first_tag, sink, request.times) {
+            Ok(()) => {}
+            Err(error) if error.code() == ErrorCode::Closed && !self.is_closing() => self.send_later(request),
+            Err(error) => self.counters.tell(request.failure(&error)),
+        }
+    }
+
+    fn send_later(&self, request: Sendable) {
+        self.suspect();
+        let (me, counters) = (self.me.clone(), Arc::clone(&self.counters));
+        let Ok(runtime) = runtime::io(self.thread) else {
+            return self.counters.tell(request.failure(&closed()));
+        };
+        runtime.spawn(async move {
+            tokio::time::sleep(LATER).await;
+            match me.upgrade() {
+                Some(cluster) if !cluster.is_closing() => cluster.send_again(request),
+                _ => counters.tell(request.failure(&closed())),
+            }
+        });
+    }
+
+    /// Sends to a node that another one has named.
+    fn send_to(&self, node: &Node, mut request: Sendable) {
+        let sink = Arc::clone(&request.sink);
+        match node.submit_until(&mut request.batch, request.first_tag, sink, request.times) {
+            Ok(()) => {}
+            Err(error) if error.code() == ErrorCode::Closed && !self.is_closing() => self.send_later(request),
+            Err(error) => self.counters.tell(request.failure(&error)),
+        }
+    }
+
+    fn redirect(&self, order: &Order, teller: &str, request: Sendable) {
+        match order {
+            Order::Moved { slot, to } => match Address::read(to, teller) {
+                Some(address) => {
+                    self.suspect();
+                    let node = self.assign(*slot, &address);
+                    self.send_to(&node, request);
+                }
+                None => self.send_later(request),
+            },
+            // A transaction would lose the permission after its first command: it waits until the slot has moved.
+            Order::Ask { to } if !request.batch.atomic => match Address::read(to, teller) {
+                Some(address) => {
+                    let node = self.node_at(&address);
+                    self.send_to(&node, request.asking());
+                }
+                None => self.send_later(request),
+            },
+            Order::Ask { .. } | Order::Later => self.send_later(request),
+        }
+    }
+
+    fn make(&self, address: &Address) -> Arc<Node> {
+        let settings = members::settings(&self.settings, address);
+        let node = Arc::new(Node::new(settings, self.events.clone()).counting(Arc::clone(&self.counters)));
+        let me: Weak<dyn Reroute> = self.me.clone();
+        let _ = node.rerouter.set(me);
+        match runtime::io(self.thread) {
+            Ok(runtime) => drop(runtime.spawn(supervise(Arc::clone(&node)))),
+            Err(error) => tracing::error!(%error, %address, "no thread for a node"),
+        }
+        tracing::info!(%address, "a node of the cluster");
+        node
+    }
+
+    /// The node of a slot from now on.
+    fn assign(&self, slot: u16, address: &Address) -> Arc<Node> {
+        let _one = self.map.lock();
+        let known = self.table.read().node(address).cloned();
+        let node = known.unwrap_or_else(|| self.make(address));
+        self.table.write().assign(slot, address, &node);
+        node
+    }
+
+    /// A node that may own no slot yet.
+    fn node_at(&self, address: &Address) -> Arc<Node> {
+        let _one = self.map.lock();
+        let known = self.table.read().node(address).cloned();
+        known.unwrap_or_else(|| {
+            let node = self.make(address);
+            self.table.write().insert(address, &node);
+            node
+        })
+    }
+
+    /// Takes a new map: nodes come and go, and what waited for those that have gone, or that are away, is
+    /// sent to whoever serves it now.
+    fn apply(&self, map: &SlotMap) {
+        if self.is_closing() {
+            return;
+        }
+        let mut last = self.map.lock();
+        let unsure_for = last.1.elapsed();
+        if last.0 == *map {
+            last.1 = Instant::now();
+            return;
+        }
+        let reads_replicas = self.settings.cluster.as_ref().is_some_and(|cluster| cluster.reads_replicas);
+        let (next, left) = self.table.read().rebuild(map, reads_replicas, |address| self.make(address));
+        let stay: Vec<_> = next.nodes().map(|(_, node)| Arc::clone(node)).collect();
+        let targets =
+            next.primaries().iter().map(|(address, ..)| members::target(&self.settings, address)).collect();
+        *self.table.write() = next;
+        *last = (map.clone(), Instant::now());
+        drop(last);
+        if let Some(seed) = self.seed.upgrade() {
+            seed.set_more_targets(targets);
+        }
+        let by = Instant::now() + self.settings.command_timeout;
+        for node in &left {
+            tracing::info!(endpoint = %node.settings.label(), "a node has left the cluster");
+            node.wish(Wish::Finish(by));
+        }
+        for node in left.iter().chain(stay.iter().filter(|node| !table::is_ready(node))) {
+            self.send_waiting(node);
+        }
+        if self.is_closing() {
+            self.finish_all(Wish::Stop);
+        }
+        self.shards.follow(self, unsure_for);
+    }
+
+    /// Sends what waits for a node to whoever serves it now. What still belongs to it keeps its place.
+    fn send_waiting(&self, node: &Arc<Node>) {
+        let waiting = node.outbox.lock().take_all();
+        let (stays, goes): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|block| self.belongs_to(block, node));
+        let failures = node.outbox.lock().put_back(stays);
+        self.counters.tell(failures);
+        for request in goes.iter().flat_map(Sendable::all) {
+            self.send_again(request);
+        }
+    }
+
+    /// Whether a node serves all of a block.
+    fn belongs_to(&self, block: &Block, node: &Arc<Node>) -> bool {
+        let table = self.table.read();
+        Sendable::all(block).iter().all(|request| {
+            let plan = Plan::of(&request.batch, request.first_tag, &request.sink, &table);
+            matches!(plan, Ok(Plan::One(owner)) if Arc::ptr_eq(&owner, node))
+        })
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// Whether every slot is served by a connected node.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.table.read().is_whole()
+    }
+
+    /// Every node.
+    pub(crate) fn nodes(&self) -> Vec<Arc<Node>> {
+        self.table.read().nodes().map(|(_, node)| Arc::clone(node)).collect()
+    }
+
+    /// The primaries that serve slots: address, node, number of slots.
+    pub(crate) fn primaries(&self) -> Vec<(Address, Arc<Node>, usize)> {
+        let mut primaries = self.table.read().primaries();
+        primaries.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+        primaries
+    }
+
+    /// The slots that a node serves.
+    pub(crate) fn slots_of(&self, node: &Arc<Node>) -> BTreeSet<u16> {
+        self.table.read().slots_of(node)
+    }
+
+    /// The node that serves a slot.
+    pub(crate) fn owner(&self, slot: u16) -> Option<Arc<Node>> {
+        self.table.read().owner(slot, false).cloned()
+    }
+
+    /// Shard channels, which follow their slots.
+    pub(crate) fn shards(&self) -> &Shards {
+        &self.shards
+    }
+
+    /// Waits until each node's first connection is there or has failed.
+    pub(crate) async fn settled(&self) {
+        for node in self.nodes() {
+            node.settled().await;
+        }
+    }
+
+    /// Ends all nodes as the endpoint's own connection is ended.
+    pub(crate) fn close(&self, wish: Wish) {
+        self.closing.store(true, Ordering::Release);
+        self.suspected.notify_one();
+        self.finish_all(wish);
+    }
+
+    fn finish_all(&self, wish: Wish) {
+        self.nodes().iter().for_each(|node| node.wish(wish));
+    }
+
+    /// Waits until all nodes have closed.
+    pub(crate) async fn closed(&self) {
+        for node in self.nodes() {
+            node.closed().await;
+        }
+    }
+}
+
+impl Reroute for Cluster {
+    fn reroute(&self, teller: &str, requests: Vec<Redirected>) {
+        for redirected in requests {
+            let order = redirected.order.clone();
+            let request = Sendable::from(redirected);
+            if self.is_closing() {
+                self.counters.tell(request.failure(&closed()));
+            } else {
+                self.redirect(&order, teller, request);
+            }
+        }
+    }
+
+    fn suspect(&self) {
+        self.suspected.notify_one();
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.suspected.notify_one();
+    }
+}
+
+/// Finds out from an endpoint whether it is a cluster.
+pub(crate) struct Discovery {
+    thread: usize,
+    cluster: std::sync::OnceLock<Arc<Cluster>>,
+}
+
+impl Discovery {
+    pub(crate) fn new(thread: usize) -> Self {
+        Self { thread, cluster: std::sync::OnceLock::new() }
+    }
+
+    /// The cluster, once it has been found.
+    #[inline]
+    pub(crate) fn cluster(&self) -> Option<&Arc<Cluster>> {
+        self.cluster.get()
+    }
+
+    /// A connection to the endpoint is about to be used and has told its map.
+    pub(super) fn found(&self, seed: &Arc<Node>, map: &SlotMap) {
+        if let Some(cluster) = self.cluster.get() {
+            return cluster.apply(map);
+        }
+        let cluster = Cluster::new(seed, self.thread);
+        cluster.apply(map);
+        let me: Weak<dyn Reroute> = Arc::downgrade(&cluster) as Weak<dyn Reroute>;
+        let _ = seed.rerouter.set(me);
+        let _ = self.cluster.set(Arc::clone(&cluster));
+        // What the endpoint's own connection had in its queue before the cluster was known.
+        cluster.send_waiting(seed);
+    }
+}
+
+/// One request, or one transaction, that can be sent.
+struct Sendable {
+    batch: Batch,
+    first_tag: u64,
+    sink: Arc<dyn CompletionSink>,
+    times: Times,
+}
+
+impl Sendable {
+    fn of(batch: &mut Batch, first_tag: u64, sink: Arc<dyn CompletionSink>, times: Times) -> Self {
+        Self { batch: std::mem::take(batch), first_tag, sink, times }
+    }
+
+    /// The runs of a block that somebody still waits for: transactions whole, all else one by one.
+    fn all(block: &Block) -> Vec<Self> {
+        let mut found = Vec::new();
+        for (index, run) in block.runs.iter().enumerate() {
+            let Some(sink) = &run.sink else { continue };
+            let (first, end) = (run.first, block.run_end(index));
+            let step = if run.atomic { (end - first).max(1) } else { 1 };
+            for first_of_these in (first..end).step_by(step) {
+                let mut batch = Batch { atomic: run.atomic, ..Batch::default() };
+                for request in first_of_these..first_of_these + step {
+                    batch.bytes.extend_from_slice(block.request(request));
+                    batch.ends.push(batch.bytes.len());
+                }
+                found.push(Self {
+                    batch,
+                    first_tag: run.first_tag + (first_of_these - first) as u64,
+                    sink: Arc::clone(sink),
+                    times: run.times(),
+                });
+            }
+        }
+        found
+    }
+
+    /// The same request with the permission to use a slot that is on its way.
+    fn asking(mut self) -> Self {
+        let mut batch = Batch::new();
+        batch.push_own(&["ASKING"]);
+        let base = batch.bytes.len();
+        batch.bytes.append(&mut self.batch.bytes);
+        batch.ends.extend(self.batch.ends.iter().map(|end| base + end));
+        let tags = self.first_tag..self.first_tag + self.batch.ends.len() as u64;
+        let places = std::iter::once(Place::Nowhere).chain(tags.map(Place::Tag)).collect();
+        let sink = Arc::new(Distribute { sink: self.sink, places });
+        Self { batch, first_tag: 0, sink, times: self.times }
+    }
+
+    fn failure(self, error: &Error) -> Vec<Failure> {
+        let count = self.batch.len();
+        let (sink, first_tag) = (self.sink, self.first_tag);
+        vec![Failure { sink, first_tag, count, error: error.clone(), own: false }]
+    }
+}
+
+impl From<Redirected> for Sendable {
+    fn from(redirected: Redirected) -> Self {
+        Self {
+            batch: Batch { bytes: redirected.bytes, ends: redirected.ends, atomic: redirected.atomic },
+            first_tag: redirected.first_tag,
+            sink: redirected.sink,
+            times: redirected.times,
+        }
+    }
+}
+
+/// The error of a request that no node took in time.
+fn nobody() -> Error {
+    Error::new(
+        ErrorCode::Timeout,
+        "No node of the cluster took the command in time: nobody serves its slot, or the slot is being moved.",
+        "Look at the cluster's health in the Azure portal; the command was not executed and can be sent again.",
+    )
+}
