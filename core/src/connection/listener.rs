@@ -327,15 +327,15 @@ impl Ear {
         None
     }
 
-    /// The fresh connection is subscribed to everything. First this one brings what was published before, then the
-    /// fresh one what this one has brought meanwhile: see `overlap`.
+    /// The fresh connection is subscribed to everything, and is told what came late. Then this one brings what was
+    /// published before, and the fresh one what this one has brought meanwhile: see `overlap`.
     async fn hand_over(self, fresh: Fresh) -> Self {
-        let begun = Instant::now();
-        let left = self.reauth.as_ref().map(|reauth| reauth.remaining(SystemTime::now()));
-        let limit = self.node.settings.command_timeout.min(left.unwrap_or(Duration::MAX));
+        let (begun, limit) = (Instant::now(), self.node.settings.command_timeout);
         self.node.join(&fresh.link);
-        let complete = catch_up(&self.link, limit).await;
-        catch_up(&fresh.link, self.node.settings.command_timeout).await;
+        catch_up(&fresh.link, limit).await;
+        let left = self.reauth.as_ref().map(|reauth| reauth.remaining(SystemTime::now()));
+        let complete = catch_up(&self.link, limit.min(left.unwrap_or(limit))).await;
+        catch_up(&fresh.link, limit).await;
         let gap = (!complete).then(|| begun.elapsed());
         let next = Self::adopt(&self.node, fresh, gap);
         self.link.end(&closed().at(self.label));

@@ -275,6 +275,11 @@ impl Node {
         *self.joining.lock() = Some(Arc::clone(link));
     }
 
+    /// The fresh connection will not be used after all.
+    pub(super) fn leave(&self) {
+        *self.joining.lock() = None;
+    }
+
     /// From now on this connection carries the subscriptions, and its messages count. After a gap (`outage`) every
     /// listener is told of it. `activate` makes it the one that is told of changes.
     pub(super) fn hear(&self, fresh: &Fresh, outage: Option<Duration>, activate: impl FnOnce()) {

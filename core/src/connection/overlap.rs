@@ -8,7 +8,8 @@
 //! which it subscribes. They count as one.)
 //!
 //! When they are exchanged, the old one must have brought what was published before the new one was subscribed, and
-//! the new one all that the old one has brought since: an answer to a `PING` on each, one after the other, says so.
+//! the new one all that the old one has brought since: an answer to a `PING` on the old one, then one on the new one,
+//! say so.
 
 use crate::pubsub::{Kind, Message};
 use bytes::Bytes;

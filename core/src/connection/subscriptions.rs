@@ -177,8 +177,8 @@ impl Subscriptions {
                 if let Some(error) = entries().find_map(|entry| entry.refused.clone()) {
                     return Err(error);
                 }
-                // While there are two connections both must know: either may be the one that counts in a moment.
-                let both = state.next.is_some();
+                // While both connections are told both must know: either may be the one that counts in a moment.
+                let both = state.next.as_ref().is_some_and(|next| next.joined);
                 if entries().all(|entry| entry.confirmed && (entry.confirmed_by_next || !both)) {
                     return Ok(());
                 }

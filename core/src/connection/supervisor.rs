@@ -202,6 +202,15 @@ impl Supervisor {
                         let (begun, limit) = (Instant::now(), node.settings.command_timeout);
                         if fresh.link.is_resp3() {
                             node.join(&fresh.link);
+                            // Until it knows of what came late.
+                            tokio::select! {
+                                biased;
+                                end = &mut run => {
+                                    node.leave();
+                                    return end;
+                                }
+                                _ = catch_up(&fresh.link, limit) => {}
+                            }
                         }
                         // Messages that were published before the fresh one listened stand before this answer.
                         let mut last = None;
