@@ -189,7 +189,7 @@ pub(super) async fn driven(link: &Link, replies: &OneReply, count: usize) -> Res
 ///
 /// A refusal is told to those who listen and keeps nobody else from the connection.
 pub(crate) async fn restore(link: &Link, subscriptions: &Subscriptions, wait: Duration) -> Result<()> {
-    for change in subscriptions.all() {
+    for change in subscriptions.prepare(link.id()) {
         let answer = Arc::new(OneReply::default());
         link.submit_announced(change.batch, answer.clone(), Instant::now() + wait);
         let first = driven(link, &answer, 1).await?.into_iter().next();
