@@ -16,7 +16,10 @@ pub(crate) fn prepare(
     socket.set_nodelay(true)?;
     let socket = SockRef::from(socket);
     if let Some(idle) = keep_alive {
-        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle).with_interval(idle / 3))?;
+        // The system counts whole seconds and refuses zero.
+        let at_least = |time: Duration| time.max(Duration::from_secs(1));
+        let probes = TcpKeepalive::new().with_time(at_least(idle)).with_interval(at_least(idle / 3));
+        socket.set_tcp_keepalive(&probes)?;
     }
     limit_unacknowledged(&socket, unacknowledged)
 }
@@ -33,4 +36,20 @@ fn limit_unacknowledged(socket: &SockRef<'_>, limit: Duration) -> io::Result<()>
 #[allow(clippy::unnecessary_wraps, reason = "one meaning on every platform")]
 fn limit_unacknowledged(_socket: &SockRef<'_>, _limit: Duration) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn short_times_are_taken() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        for millis in [1, 600, 1_000, 2_000, 60_000] {
+            let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let time = Duration::from_millis(millis);
+            prepare(&socket, Some(time), time).unwrap();
+        }
+    }
 }

@@ -3,13 +3,15 @@
 
 use keyless::event::EventMask;
 use keyless::redis::cmd;
-use keyless::{CacheStats, Client, Options, Pipeline};
+use keyless::{Batch, CacheStats, Client, Options, Pipeline};
+use keyless_conformance::collector::Collector;
 use keyless_conformance::{Events, SOON, client_secret, emulator, eventually, options};
-use keyless_emulator::{Cut, Emulator};
+use keyless_emulator::{Cut, Emulator, Freeze};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+const GET_KEY: &[u8] = b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n";
 const HOUR: Duration = Duration::from_hours(1);
 
 fn caching(emulator: &Emulator) -> Options {
@@ -156,6 +158,56 @@ async fn commands_that_would_switch_tracking_are_refused_and_disabled_ones_are_n
         assert!(refused.advice().contains("cache_size"), "{refused}");
     }
     assert!(client.execute::<()>(cmd("HGET").arg("h").arg("f")).await.is_err());
+}
+
+#[tokio::test]
+async fn a_connection_from_which_no_news_can_come_is_noticed_though_all_reads_are_answered_here() {
+    let emulator = emulator(HOUR).await;
+    let timeout = Duration::from_millis(600);
+    let client = connect(&emulator, &caching(&emulator).with_command_timeout(timeout)).await;
+    let other = connect(&emulator, &options(&emulator)).await;
+    set(&client, "key", "old").await;
+    get(&client, "key").await;
+    let events = Events::of(&client);
+    emulator.faults().freeze(Freeze::ToClient, None);
+    let begun = Instant::now();
+    let mut hits = 0;
+    // Nobody but this reader uses the connection, and it does not either.
+    while events.count(EventMask::CONNECTION_LOST) == 0 {
+        assert!(begun.elapsed() < SOON, "a dead connection is not noticed");
+        hits += u32::from(client.recall(GET_KEY).is_some());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    println!("{hits} hits until the dead connection was noticed, after {:?}", begun.elapsed());
+    assert_eq!(cache(&client).entries, 0);
+    emulator.faults().thaw();
+    set(&other, "key", "new").await;
+    events.wait(EventMask::CONNECTION_RESTORED, 1, SOON).await;
+    assert_eq!(get(&client, "key").await.unwrap(), "new");
+}
+
+#[tokio::test]
+async fn batches_are_sent_and_what_is_kept_can_be_asked_for() {
+    let (_emulator, client, other) = connected().await;
+    set(&other, "key", "1").await;
+    let mut batch = Batch::new();
+    assert!(client.recall(GET_KEY).is_none());
+    for count in [1, 1, 3] {
+        let sent = client.stats().commands;
+        for _ in 0..count {
+            batch.push_encoded(GET_KEY).unwrap();
+        }
+        let collector = Collector::new(count);
+        client.submit(&mut batch, 0, collector.clone()).unwrap();
+        let (outcomes, _) = collector.outcomes().await;
+        assert!(outcomes.iter().all(|reply| reply.as_ref().unwrap() == b"$1\r\n1\r\n"));
+        assert_eq!(client.stats().commands, sent + count as u64);
+        assert_eq!(client.recall(GET_KEY).unwrap(), &b"$1\r\n1\r\n"[..]);
+    }
+    let known = cache(&client).invalidations;
+    other.execute::<()>(cmd("DEL").arg("key")).await.unwrap();
+    eventually("the invalidation", SOON, || cache(&client).invalidations > known).await;
+    assert!(client.recall(GET_KEY).is_none());
 }
 
 /// Versions that only grow, and what readers make of them.
