@@ -3,7 +3,7 @@
 .PHONY: demo test lint soak bench-core bench-c bench-python bench-node package-python package-node package docs \
         demo-web install
 
-demo:            # The quickstart against the emulator for a minute (DEMO_SECONDS), tokens of 20 s.
+demo:            # The quickstart against the emulator for a minute (DEMO_SECONDS), tokens of 20 s; CLUSTER=3: a cluster.
 	@.ci/demo
 
 test:            # All set-up and every test.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 ///
 /// Numbers are never reused. Hundreds group by the step that failed: 1xx input, 2xx sign-in, 3xx
 /// connection, 4xx waiting, 5xx replies, 9xx a fault of keyless itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 #[repr(u16)]
 pub enum ErrorCode {
@@ -236,6 +236,11 @@ impl Error {
         change(Arc::make_mut(&mut self.0));
         self
     }
+}
+
+/// The code of an error reply, by its first word.
+pub(crate) fn code_of_reply(server_code: &str) -> ErrorCode {
+    advice_for_reply(server_code).0
 }
 
 /// What to do about an error reply, by its first word. Redis' own documentation of each is the source.

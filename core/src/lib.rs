@@ -18,10 +18,11 @@ pub mod options;
 pub mod pubsub;
 mod runtime;
 mod secret;
+pub mod stats;
 pub mod token;
 mod trust;
 
-pub use client::{Client, Identity, NodeInfo, Pipeline, Scan, ScanOptions, Stats};
+pub use client::{Client, Identity, NodeInfo, Pipeline, Scan, ScanOptions};
 pub use connection::{Batch, CacheStats, CompletionSink, MAX_ARGUMENT_BYTES, Replies};
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorCode, Result};
@@ -29,3 +30,4 @@ pub use options::Options;
 pub use pubsub::{Delivery, Message, Subscriber, SubscriberOptions};
 pub use redis;
 pub use secret::Secret;
+pub use stats::Stats;

@@ -91,6 +91,7 @@ fn settings(options: &Options, sign_in: SignIn) -> Result<Settings> {
             requests: usize::try_from(options.backlog_limit()).unwrap_or(usize::MAX),
             bytes: usize::try_from(options.backlog_limit_bytes()).unwrap_or(usize::MAX),
         },
+        blocking_connections: options.blocking_connections() as usize,
         cache: (options.cache_size() > 0).then(|| CacheLimits {
             bytes: usize::try_from(options.cache_size()).unwrap_or(usize::MAX),
             max_age: options.cache_max_age(),

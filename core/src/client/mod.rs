@@ -11,24 +11,28 @@ pub use identity::Identity;
 pub use pipeline::Pipeline;
 pub use scan::{Scan, ScanOptions};
 
+use crate::connection::blocking::wait::For;
+use crate::connection::blocking::{Answers, Call};
 use crate::connection::cluster::Discovery;
+use crate::connection::command::would_wait;
 use crate::connection::decode::decode;
-use crate::connection::node::{Node, State, Wish, closed, deadline};
+use crate::connection::node::{Node, State, Wish, closed, times};
 use crate::connection::settings::{Settings, SignIn};
 use crate::connection::supervisor::supervise;
-use crate::connection::{Batch, CacheStats, CompletionSink};
+use crate::connection::{Batch, CompletionSink};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::{EventHandler, EventHub, EventMask, HandlerId};
 use crate::pubsub::{Kind, Queue};
 use crate::runtime;
+use crate::stats::Stats;
 use crate::token::TokenSource;
 use bytes::Bytes;
 use redis::{Cmd, FromRedisValue, Value};
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 use waiter::Waiter;
 
 /// A client of one cache.
@@ -49,6 +53,8 @@ struct Inner {
     disabled: Vec<String>,
     /// The source whose events this client passes on, and the handler that does so.
     source: Option<(TokenSource, HandlerId)>,
+    /// Messages that subscribers lost by being slow.
+    messages_dropped: Arc<AtomicU64>,
 }
 
 impl Drop for Inner {
@@ -61,30 +67,6 @@ impl Drop for Inner {
             cluster.close(Wish::Stop);
         }
     }
-}
-
-/// Figures of a client since it was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Commands handed over so far.
-    pub commands: u64,
-    /// Commands that wait to be written.
-    pub queued: usize,
-    /// Commands that were written and wait for their reply.
-    pub in_flight: usize,
-    /// Connections made, the first one included.
-    pub connections: u64,
-    /// Connections made after one was lost.
-    pub reconnects: u64,
-    /// Live connections signed in again.
-    pub reauthentications: u64,
-    /// Attempts to sign a live connection in again that failed.
-    pub reauthentication_failures: u64,
-    /// Client-side caching.
-    pub cache: CacheStats,
-    /// Events that no handler heard of because the queue was full.
-    pub events_dropped: u64,
 }
 
 /// A node that serves keys.
@@ -132,8 +114,14 @@ impl Client {
         let discovery = Arc::new(Discovery::new(thread));
         let connect_timeout = settings.connect_timeout;
         let node = Arc::new(Node::new(settings, events.clone()).with_discovery(Arc::clone(&discovery)));
-        let inner =
-            Inner { node: Arc::clone(&node), discovery: Arc::clone(&discovery), events, disabled, source };
+        let inner = Inner {
+            node: Arc::clone(&node),
+            discovery: Arc::clone(&discovery),
+            events,
+            disabled,
+            source,
+            messages_dropped: Arc::default(),
+        };
         let client = Self(Arc::new(inner));
         runtime::io(thread)?.spawn(supervise(Arc::clone(&node)));
         match node.settled().await {
@@ -157,26 +145,58 @@ impl Client {
     /// With client-side caching (option `cache_size`) a read may be answered without asking the server: see
     /// README.md. Gives up after the option `command_timeout`. Dropping the future drops the wait, not the command.
     ///
+    /// A command that waits on the server (`BLPOP`, `BRPOP`, `BLMOVE`, `BLMPOP`, `BRPOPLPUSH`, `BZPOPMIN`, `BZPOPMAX`,
+    /// `BZMPOP`; `XREAD` and `XREADGROUP` with `BLOCK`) has a connection of its own meanwhile, out of the node's
+    /// `blocking_connections`, and its time limit is its own timeout (0: none) with `command_timeout` on top. A long
+    /// wait goes over the wire in slices, so that the connection can be signed in again between two of them; with each
+    /// slice it joins the end of the server's queue of those who wait for the same key. `$` in `XREAD` is looked up
+    /// once, with `XREVRANGE`.
+    ///
+    /// Dropping the future of such a command closes its connection at once. An element that the server took out before
+    /// it noticed is lost with it, as are those that were on their way: within about the time of one round trip, or
+    /// until TCP gives up where the network path is gone. Where that matters use `BLMOVE` or `XREADGROUP`, which leave
+    /// the element in the cache. A connection that is lost while the server waits ends the call with
+    /// [`ErrorCode::ConnectionLost`] and `maybe_executed`; only `XREAD` is asked again by itself.
+    ///
+    /// `WAIT` and `WAITAOF` are for the end of a [`Pipeline`].
+    ///
     /// # Errors
     /// [`ErrorCode::InvalidCommand`] before anything is sent; [`ErrorCode::Server`],
     /// [`ErrorCode::NoPermission`] for error replies; [`ErrorCode::Timeout`], [`ErrorCode::ConnectionLost`],
     /// [`ErrorCode::NotConnected`], [`ErrorCode::BacklogFull`], [`ErrorCode::Closed`], or what keeps the
     /// connection from being made; [`ErrorCode::UnexpectedReply`] when the reply does not convert.
     pub async fn execute<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
-        match self.send(command)? {
-            Sent::Waits(waiter) => convert(waiter.await?),
+        if let Some(call) = Call::of(command) {
+            if call.acknowledges() {
+                return Err(would_wait(call.name(), For::Acknowledgements));
+            }
+            let answer = Box::pin(self.block(call)).await?.pop().unwrap_or_default();
+            return convert(decode(&answer)?).inspect_err(|error| self.counted(error, 1));
+        }
+        let value = match self.send(command)? {
+            Sent::Waits(waiter) => waiter.await?,
             Sent::Known(reply) => {
                 // A loop of reads that are answered here must let other tasks of its runtime run.
                 tokio::task::coop::consume_budget().await;
-                convert(decode(&reply)?)
+                decode(&reply)?
             }
+        };
+        convert(value).inspect_err(|error| self.counted(error, 1))
+    }
+
+    /// Lets a command wait on a connection of its own, on the thread that has the timers.
+    async fn block(&self, call: Call) -> Result<Answers> {
+        call.check(&self.0.disabled)?;
+        match self.0.discovery.cluster() {
+            None => Arc::clone(&self.0.node).block(call).await,
+            Some(cluster) => cluster.block(call).await,
         }
     }
 
     fn send(&self, command: &Cmd) -> Result<Sent> {
         ENCODER.with_borrow_mut(|batch| {
             batch.clear();
-            batch.push_cmd(command)?;
+            batch.push_cmd(command).inspect_err(|error| self.counted(error, 1))?;
             if let Some(reply) = self.recall(&batch.bytes) {
                 return Ok(Sent::Known(reply));
             }
@@ -217,12 +237,25 @@ impl Client {
         sink: Arc<dyn CompletionSink>,
         timeout: Duration,
     ) -> Result<()> {
-        if !self.0.disabled.is_empty() {
-            batch.check_disabled(&self.0.disabled)?;
-        }
-        match self.0.discovery.cluster() {
-            None => self.0.node.submit(batch, first_tag, sink, timeout),
-            Some(cluster) => cluster.submit(batch, first_tag, &sink, deadline(timeout)),
+        let count = batch.len();
+        let handed_over = || {
+            if !self.0.disabled.is_empty() {
+                batch.check_disabled(&self.0.disabled)?;
+            }
+            match self.0.discovery.cluster() {
+                None => self.0.node.submit(batch, first_tag, sink, timeout),
+                Some(cluster) => cluster.submit(batch, first_tag, &sink, times(timeout)),
+            }
+        };
+        match handed_over() {
+            Ok(()) => {
+                self.0.node.counters.submitted.fetch_add(count as u64, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => {
+                self.counted(&error, count);
+                Err(error)
+            }
         }
     }
 
@@ -316,22 +349,26 @@ impl Client {
         self.0.source.as_ref().map(|(source, _)| source)
     }
 
-    /// Figures since the client was made.
+    /// Figures since the client was made, and how things stand now.
     pub fn stats(&self) -> Stats {
-        let mut stats = Stats { events_dropped: self.0.events.dropped(), ..Stats::default() };
+        let node = &self.0.node;
+        let mut stats = Stats { endpoint: Arc::clone(node.settings.label()), ..Stats::default() };
+        node.counters.fill(&mut stats);
         for node in self.all_nodes() {
-            let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-            stats.commands += count(&node.counters.submitted);
-            // Each lock for itself: see the order of locks in ARCHITECTURE.md.
-            stats.queued += node.outbox.lock().len();
-            stats.in_flight += node.active().map_or(0, |link| link.progress().inflight);
-            stats.connections += count(&node.counters.connections);
-            stats.reconnects += count(&node.counters.reconnects);
-            stats.reauthentications += count(&node.counters.reauthentications);
-            stats.reauthentication_failures += count(&node.counters.reauthentication_failures);
+            stats.add(node.figures());
             stats.cache += node.cache_stats();
         }
+        stats.messages_dropped = self.0.messages_dropped.load(Ordering::Relaxed);
+        stats.events_dropped = self.0.events.dropped();
+        if let Some((source, _)) = &self.0.source {
+            source.state().fill(&mut stats, SystemTime::now());
+        }
         stats
+    }
+
+    /// Counts commands that ended in an error which nobody else has seen.
+    fn counted(&self, error: &Error, count: usize) {
+        self.0.node.counters.error(error.code(), count);
     }
 
     /// Subscribes a queue, on the thread that has the timers; see [`crate::Subscriber::subscribe`].
@@ -344,6 +381,11 @@ impl Client {
         }
         let work = Arc::clone(&self.0.node).subscribe(kind, names, Arc::clone(queue));
         runtime::io(0)?.spawn(work).await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Where its subscribers count what they lose.
+    pub(crate) fn messages_dropped(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.0.messages_dropped)
     }
 
     /// Ends a queue's subscriptions.

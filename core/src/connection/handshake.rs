@@ -6,7 +6,7 @@ use super::decode::decode;
 use super::link::Link;
 use super::one_reply::OneReply;
 use super::settings::{Settings, SignIn};
-use super::subscriptions::{Subscriptions, needs_resp3};
+use super::subscriptions::Subscriptions;
 use crate::error::{Error, ErrorCode, Result};
 use crate::secret::Secret;
 use crate::token::{Claims, Token};
@@ -73,6 +73,11 @@ pub(crate) async fn handshake(
         cache.warn(&"the connection speaks RESP2, and the server tells of changes over RESP3 only");
     }
     Ok(map)
+}
+
+/// Signs in on a fresh link that shall speak RESP2; see [`handshake`].
+pub(crate) async fn handshake_resp2(link: &Link, settings: &Settings, login: Option<&Login>) -> Result<()> {
+    first_flight(link, settings, login, false).await.map(|_| ())
 }
 
 async fn first_flight(
@@ -170,7 +175,7 @@ async fn ask(link: &Link, batch: Batch, wait: Duration) -> Result<Vec<Result<Byt
 }
 
 /// Drives the link until so many replies are there.
-async fn driven(link: &Link, replies: &OneReply, count: usize) -> Result<Vec<Result<Bytes>>> {
+pub(super) async fn driven(link: &Link, replies: &OneReply, count: usize) -> Result<Vec<Result<Bytes>>> {
     poll_fn(|cx| {
         if let Poll::Ready(error) = link.poll(cx) {
             return Poll::Ready(Err(error));
@@ -185,10 +190,6 @@ async fn driven(link: &Link, replies: &OneReply, count: usize) -> Result<Vec<Res
 /// A refusal is told to those who listen and keeps nobody else from the connection.
 pub(crate) async fn restore(link: &Link, subscriptions: &Subscriptions, wait: Duration) -> Result<()> {
     for change in subscriptions.all() {
-        if !link.is_resp3() {
-            subscriptions.refuse(change.kind, &change.names, &needs_resp3());
-            continue;
-        }
         let answer = Arc::new(OneReply::default());
         link.submit_announced(change.batch, answer.clone(), Instant::now() + wait);
         let first = driven(link, &answer, 1).await?.into_iter().next();

@@ -69,7 +69,7 @@ impl Flight {
             ends: ends.iter().map(|end| end - start).collect(),
             sink: run.sink.clone()?,
             first_tag: run.first_tag + (range.start - run.first) as u64,
-            deadline: run.deadline,
+            times: run.times(),
             atomic: run.atomic,
             order,
         })
@@ -83,6 +83,19 @@ pub(crate) struct Inflight {
     requests: usize,
     /// Index of the first flight that is not wholly sent.
     sending: usize,
+    /// What callers' requests were answered since this was last emptied: when they were handed over, and how many.
+    pub(crate) answered: Vec<(Instant, u64)>,
+}
+
+/// Whose request a reply answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// A caller's, who waits for it.
+    Callers,
+    /// keyless' own, or nobody waits for it any more.
+    Nobodys,
+    /// A subscription's: an error is not its last reply.
+    Announced,
 }
 
 impl Inflight {
@@ -109,6 +122,25 @@ impl Inflight {
         if flight.sent == flight.block.bytes.len() {
             self.sending += 1;
         }
+    }
+
+    /// Whose request the reply with this number answers, counted from the next one.
+    pub(crate) fn whose(&self, mut number: usize) -> Whose {
+        for flight in &self.flights {
+            let left = flight.block.ends.len() - flight.next;
+            if number >= left {
+                number -= left;
+                continue;
+            }
+            let request = flight.next + number;
+            let run = flight.block.runs.partition_point(|run| run.first <= request) - 1;
+            return match &flight.block.runs[run] {
+                run if run.announced => Whose::Announced,
+                run if run.sink.is_none() || flight.own => Whose::Nobodys,
+                _ => Whose::Callers,
+            };
+        }
+        Whose::Nobodys
     }
 
     /// Hands whole reply frames to those who wait for them: `block[..ends[0]]` is the first one.
@@ -152,6 +184,9 @@ impl Inflight {
                 redirected.extend(flight.redirect(order, run_end));
             } else if let Some(sink) = &run.sink {
                 let tag = run.first_tag + (flight.next - run.first) as u64;
+                if let Some(submitted) = run.submitted {
+                    self.answered.push((submitted, count as u64));
+                }
                 wake_later(wakers, sink.complete(tag, Replies { block, start, ends: now }));
             }
             start = now[count - 1];
@@ -191,6 +226,7 @@ impl Inflight {
                         run.first,
                         flight.next.max(run.first)..end,
                         error,
+                        flight.own,
                     ));
                 }
             }
@@ -214,7 +250,8 @@ impl Inflight {
                 let (run, end) = (&block.runs[index], block.run_end(index));
                 let Some(sink) = &run.sink else { continue };
                 let first = flight.next.max(run.first);
-                let fail = |range| failure(Arc::clone(sink), run.first_tag, run.first, range, &lost);
+                let fail =
+                    |range| failure(Arc::clone(sink), run.first_tag, run.first, range, &lost, flight.own);
                 if flight.own {
                     failures.push(fail(first..end));
                 } else if run.atomic {
@@ -253,12 +290,14 @@ fn failure(
     first: usize,
     range: std::ops::Range<usize>,
     error: &Error,
+    own: bool,
 ) -> Failure {
     Failure {
         sink,
         first_tag: first_tag + (range.start - first) as u64,
         count: range.len(),
         error: error.clone().executed(true),
+        own,
     }
 }
 
@@ -286,9 +325,10 @@ pub(crate) fn wake_later(wakers: &mut Vec<Waker>, waker: Option<Waker>) {
 
 #[cfg(test)]
 mod tests {
+    use super::Whose::{Announced, Callers, Nobodys};
     use super::*;
     use crate::connection::batch::Batch;
-    use crate::connection::outbox::tests::Recorder;
+    use crate::connection::outbox::tests::{Recorder, until};
     use crate::error::ErrorCode;
     use proptest::prelude::*;
     use std::time::Duration;
@@ -300,7 +340,8 @@ mod tests {
             for name in *names {
                 batch.push(&[name]).unwrap();
             }
-            block.take_in(&mut batch, sink.clone(), *tag, Instant::now() + Duration::from_secs(5));
+            let now = Instant::now();
+            block.take_in(&mut batch, sink.clone(), *tag, until(now + Duration::from_secs(5)));
         }
         block
     }
@@ -383,7 +424,8 @@ mod tests {
             batch.push(&["INCR", "k"]).unwrap();
             batch.push(&["GET", "k"]).unwrap();
             let mut block = Block::default();
-            block.take_in(&mut batch.into_transaction(), sink.clone(), 0, Instant::now());
+            let now = Instant::now();
+            block.take_in(&mut batch.into_transaction(), sink.clone(), 0, until(now));
             let mut inflight = Inflight::default();
             let all = block.bytes.len();
             inflight.push(block, false);
@@ -407,7 +449,7 @@ mod tests {
             batch = batch.into_transaction();
         }
         let mut block = Block::default();
-        block.take_in(&mut batch, sink.clone(), 10, Instant::now());
+        block.take_in(&mut batch, sink.clone(), 10, until(Instant::now()));
         let mut inflight = Inflight::default();
         inflight.push(block, false);
         inflight.sent(inflight.unsent().len());
@@ -440,6 +482,29 @@ mod tests {
         assert_eq!(found.len(), 1);
         let (found, told) = redirected(&["INCR"], true, &["+OK\r\n", "-ERR wrong\r\n", "-EXECABORT No.\r\n"]);
         assert_eq!((found.len(), told), (0, 3));
+    }
+
+    #[test]
+    fn it_knows_whose_a_reply_is_and_since_when_its_caller_waits() {
+        let (sink, later) = (Arc::new(Recorder::default()), Instant::now() + Duration::from_secs(9));
+        let mut inflight = Inflight::default();
+        inflight.push(block(&[(&["a", "b"], 1), (&["c"], 7)], &sink), false);
+        inflight.push(block(&[(&["PING"], 0)], &sink), true);
+        let mut announced = block(&[(&["PING"], 0)], &sink);
+        announced.runs[0].announced = true;
+        inflight.push(announced, true);
+        let whose = |inflight: &Inflight| (0..6).map(|number| inflight.whose(number)).collect::<Vec<_>>();
+        assert_eq!(whose(&inflight), [Callers, Callers, Callers, Nobodys, Announced, Nobodys]);
+        while !inflight.unsent().is_empty() {
+            inflight.sent(inflight.unsent().len());
+        }
+        let (bytes, ends) = replies(&["+1\r\n"]);
+        assert!(inflight.deliver(&bytes, 0, &ends, &mut Vec::new(), &mut Vec::new(), None));
+        assert_eq!(whose(&inflight)[..3], [Callers, Callers, Nobodys]);
+        assert_eq!(inflight.answered.iter().map(|(_, count)| *count).collect::<Vec<_>>(), [1]);
+        let told = inflight.expire(later, &lost());
+        assert_eq!(told.iter().filter(|failure| !failure.own).map(|failure| failure.count).sum::<usize>(), 2);
+        assert_eq!(whose(&inflight)[..2], [Nobodys, Nobodys], "nobody waits any more");
     }
 
     #[test]

@@ -5,12 +5,13 @@
 
 use super::batch::{Batch, CompletionSink};
 use super::cache::ReplyCache;
+use super::counters::Counters;
 use super::frame::Scanner;
 use super::guests::Guests;
-use super::inflight::Inflight;
-use super::outbox::{Block, Failure, Outbox, Run};
+use super::inflight::{Inflight, Whose};
+use super::outbox::{Block, Outbox, Run};
 use super::push;
-use super::redirect::{Redirected, Rerouter};
+use super::redirect::{Order, Redirected, Rerouter};
 use super::subscriptions::{LinkId, Subscriptions};
 use super::transport::{Received, Transport};
 use crate::error::{Error, ErrorCode, Result};
@@ -40,6 +41,8 @@ const MOST_TURNS: usize = 4;
 pub(crate) struct Link {
     id: LinkId,
     resp3: AtomicBool,
+    /// Speaks RESP2 and carries subscriptions alone: arrays are messages.
+    listens: AtomicBool,
     /// The server tells of changes of what was read on it.
     tracking: AtomicBool,
     /// There are requests of keyless' own to be written.
@@ -50,6 +53,7 @@ pub(crate) struct Link {
     rerouter: Rerouter,
     /// The server's host, which a redirection without a host means.
     peer: Box<str>,
+    counters: Arc<Counters>,
     pub(super) io: Mutex<Io>,
     /// The socket as the host's runtime sees it: only its readiness is used. None while a guest drives, so
     /// that the host is not woken for nothing.
@@ -87,6 +91,10 @@ pub(super) struct Io {
     ends: Vec<usize>,
     /// Pushes among the frames of one read: before which reply they came, and where they are.
     pushes: Vec<(usize, usize, usize)>,
+    /// Error replies among the frames of one read: the how manieth reply, and where it is.
+    refusals: Vec<(usize, usize, usize)>,
+    /// When the server last sent anything.
+    heard: Instant,
     wakers: Vec<Waker>,
     /// Requests that belong to another node.
     redirected: Vec<Redirected>,
@@ -101,6 +109,8 @@ pub(crate) struct Progress {
     pub(crate) inflight: usize,
     /// Reads that brought something so far.
     pub(crate) received: u64,
+    /// When the server last sent anything, or the connection was made.
+    pub(crate) heard: Instant,
 }
 
 impl Link {
@@ -113,6 +123,7 @@ impl Link {
         subscriptions: Arc<Subscriptions>,
         rerouter: Rerouter,
         peer: &str,
+        counters: Arc<Counters>,
         max_reply_bytes: usize,
     ) -> io::Result<Self> {
         let reactor = Mutex::new(Some(TcpStream::from_std(transport.socket().try_clone()?)?));
@@ -126,6 +137,8 @@ impl Link {
             done: Vec::new(),
             ends: Vec::new(),
             pushes: Vec::new(),
+            refusals: Vec::new(),
+            heard: Instant::now(),
             wakers: Vec::new(),
             redirected: Vec::new(),
             blocked: false,
@@ -133,12 +146,14 @@ impl Link {
         Ok(Self {
             id: NEXT_LINK.fetch_add(1, Ordering::Relaxed),
             resp3: AtomicBool::new(false),
+            listens: AtomicBool::new(false),
             tracking: AtomicBool::new(false),
             own_waits: AtomicBool::new(false),
             subscriptions,
             cache: None,
             rerouter,
             peer: peer.into(),
+            counters,
             io: Mutex::new(io),
             reactor,
             outbox,
@@ -185,8 +200,16 @@ impl Link {
     }
 
     fn push_own(&self, batch: Batch, sink: Arc<dyn CompletionSink>, deadline: Instant, announced: bool) {
-        let run =
-            Run { sink: Some(sink), first_tag: 0, first: 0, deadline, atomic: false, announced, order: None };
+        let run = Run {
+            sink: Some(sink),
+            first_tag: 0,
+            first: 0,
+            submitted: None,
+            deadline,
+            atomic: false,
+            announced,
+            order: None,
+        };
         let mut io = self.io.lock();
         io.own.push(Block { bytes: batch.bytes, ends: batch.ends, runs: vec![run] });
         self.own_waits.store(true, Ordering::Release);
@@ -213,6 +236,11 @@ impl Link {
     /// The server speaks RESP3 on it.
     pub(crate) fn set_resp3(&self) {
         self.resp3.store(true, Ordering::Release);
+    }
+
+    /// From now on it carries subscriptions alone, in RESP2.
+    pub(crate) fn listen(&self) {
+        self.listens.store(true, Ordering::Release);
     }
 
     /// The replies kept on this side, if caching is on.
@@ -250,12 +278,19 @@ impl Link {
         self.closed_for_new.load(Ordering::Acquire)
     }
 
+    /// Whether a part of what was handed over has not left this process yet.
+    pub(crate) fn has_unsent(&self) -> bool {
+        let io = self.io.lock();
+        !io.own.is_empty() || !io.inflight.unsent().is_empty()
+    }
+
     /// How far things are.
     pub(crate) fn progress(&self) -> Progress {
         let io = self.io.lock();
         Progress {
             inflight: io.inflight.len() + io.own.iter().map(|block| block.ends.len()).sum::<usize>(),
             received: self.received.load(Ordering::Relaxed),
+            heard: io.heard,
         }
     }
 
@@ -267,7 +302,7 @@ impl Link {
     /// Tells requests under way whose time is up.
     pub(crate) fn expire(&self, now: Instant, error: &Error) {
         let failures = self.io.lock().inflight.expire(now, error);
-        Failure::tell(failures);
+        self.counters.tell(failures);
     }
 
     /// Writes from the calling thread if the connection is idle and nobody else drives it: that saves
@@ -480,18 +515,27 @@ impl Link {
 
     /// Hands the whole frames that were read to those who wait for them.
     fn hand_out(&self, io: &mut Io) -> Result<()> {
-        let Io { scanner, replies, inflight, emptied, ends, pushes, wakers, redirected, .. } = io;
+        // One look at the clock per read, however many replies it brought.
+        io.heard = Instant::now();
+        let Io {
+            scanner, replies, inflight, emptied, ends, pushes, refusals, wakers, redirected, heard, ..
+        } = io;
         ends.clear();
         pushes.clear();
+        let listens = self.listens.load(Ordering::Acquire);
+        refusals.clear();
         let mut start = 0;
         let mut verdict = Ok(());
         while start < replies.len() {
             match scanner.scan(&replies[start..]) {
                 Ok(Some(frame)) => {
                     let end = start + frame.end;
-                    if frame.push {
+                    if frame.push || (listens && is_message(&replies[start..end])) {
                         pushes.push((ends.len(), start, end));
                     } else {
+                        if matches!(replies[start], b'-' | b'!') {
+                            refusals.push((ends.len(), start, end));
+                        }
                         ends.push(end);
                     }
                     start = end;
@@ -505,6 +549,15 @@ impl Link {
         }
         if start > 0 {
             let block = replies.split_to(start).freeze();
+            let mut announced = 0;
+            for &(number, start, end) in refusals.iter() {
+                match inflight.whose(number - announced) {
+                    Whose::Callers if self.is_redirection(&block[start..end]) => {}
+                    Whose::Callers => self.counters.error_reply(&block[start..end]),
+                    Whose::Announced => announced += 1,
+                    Whose::Nobodys => {}
+                }
+            }
             let mut redirected = self.rerouter.get().is_some().then_some(redirected);
             let (mut from, mut begin) = (0, 0);
             for &(before, push_start, push_end) in pushes.iter() {
@@ -529,6 +582,7 @@ impl Link {
             if !inflight.deliver(&block, begin, &ends[from..], wakers, emptied, redirected) {
                 return Err(out_of_step());
             }
+            self.counters.answered(*heard, &mut inflight.answered);
         }
         // Room for the next read, or for the rest of a long string: as much again as has arrived.
         let missing = scanner.needed().saturating_sub(replies.len());
@@ -549,10 +603,15 @@ impl Link {
         }
         match self.rerouter.get().and_then(Weak::upgrade) {
             Some(rerouter) => rerouter.reroute(&self.peer, redirected),
-            None => Failure::tell(
-                redirected.into_iter().map(|request| request.fail(super::node::closed())).collect(),
-            ),
+            None => self
+                .counters
+                .tell(redirected.into_iter().map(|request| request.fail(super::node::closed())).collect()),
         }
+    }
+
+    /// Whether a reply sends its request elsewhere, so that its caller never hears of it.
+    fn is_redirection(&self, frame: &[u8]) -> bool {
+        self.rerouter.get().is_some() && Order::read(frame).is_some()
     }
 
     /// Ends the connection. What can be sent again on the next one goes back to the outbox; the others
@@ -579,7 +638,7 @@ impl Link {
             failures.extend(outbox.put_back(again));
             outbox.wake()
         };
-        Failure::tell(failures);
+        self.counters.tell(failures);
         wakers.into_iter().chain(sleeper).for_each(Waker::wake);
     }
 }
@@ -588,6 +647,12 @@ impl std::fmt::Debug for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Link").field("progress", &self.progress()).finish_non_exhaustive()
     }
+}
+
+/// Whether a reply of a RESP2 connection that listens is a message or a confirmation, which RESP3 would push. The only
+/// other array there is the answer to a `PING`.
+fn is_message(frame: &[u8]) -> bool {
+    frame.first() == Some(&b'*') && !frame.starts_with(b"*2\r\n$4\r\npong\r\n")
 }
 
 pub(super) fn connection_ended(error: &io::Error) -> Error {

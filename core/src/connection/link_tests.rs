@@ -3,7 +3,7 @@
 use super::*;
 use crate::connection::frame::tests_support::{aggregate, reply};
 use crate::connection::outbox::Limits;
-use crate::connection::outbox::tests::Recorder;
+use crate::connection::outbox::tests::{Recorder, until};
 use proptest::prelude::*;
 use std::future::poll_fn;
 use std::io::{Read, Write};
@@ -40,13 +40,20 @@ fn exchange(count: usize, pieces: Vec<Vec<u8>>, limit: usize) -> (Vec<Result<Vec
     }
     let expects = batch.bytes.len();
     let deadline = Instant::now() + Duration::from_mins(1);
-    outbox.lock().submit(&mut batch, sink.clone(), 0, deadline).unwrap();
+    outbox.lock().submit(&mut batch, sink.clone(), 0, until(deadline)).unwrap();
     let (transport, peer) = connect(expects, pieces);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let error = runtime.block_on(async {
-        let link =
-            Link::new(transport, outbox, Arc::new(Subscriptions::new()), Rerouter::default(), "test", limit)
-                .unwrap();
+        let link = Link::new(
+            transport,
+            outbox,
+            Arc::new(Subscriptions::new()),
+            Rerouter::default(),
+            "test",
+            Arc::default(),
+            limit,
+        )
+        .unwrap();
         link.open();
         let error = poll_fn(|cx| link.poll(cx)).await;
         link.end(&error);

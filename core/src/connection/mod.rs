@@ -1,17 +1,23 @@
 //! How we talk: the only place that opens sockets.
 
 mod batch;
+pub(crate) mod blocking;
 pub(crate) mod cache;
 pub(crate) mod cluster;
-mod command;
+pub(crate) mod command;
+mod counters;
 pub(crate) mod decode;
 mod dial;
+mod establish;
 pub(crate) mod frame;
 mod guest;
 mod guests;
 mod handshake;
 mod inflight;
+#[cfg(test)]
+mod life_tests;
 mod link;
+mod listener;
 mod monitor;
 pub(crate) mod node;
 mod one_reply;
@@ -20,6 +26,8 @@ mod overlap;
 mod push;
 mod reauth;
 mod redirect;
+#[cfg(test)]
+mod scripted_peer;
 pub(crate) mod settings;
 mod socket;
 mod subscriptions;

@@ -2,25 +2,28 @@
 //! connections come and go is `supervisor`'s.
 
 use super::batch::{Batch, CompletionSink};
+use super::blocking::Pool;
 use super::cache::{CacheStats, Keep, ReplyCache};
 use super::cluster::Discovery;
+use super::counters::Counters;
 use super::decode::decode;
+use super::establish::Fresh;
 use super::guest;
 use super::link::Link;
+use super::listener::Listener;
 use super::one_reply::OneReply;
-use super::outbox::{Failure, Outbox};
+use super::outbox::{Outbox, Times};
 use super::redirect::Rerouter;
 use super::settings::{Settings, Target};
-use super::subscriptions::{Change, Subscriptions, needs_resp3};
+use super::subscriptions::{Change, Subscriptions};
 use crate::error::{Error, ErrorCode, Result};
-use crate::event::EventHub;
+use crate::event::{Event, EventHub};
 use crate::pubsub::{Kind, Queue};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 
 /// "For ever" as a deadline can hold it.
@@ -50,22 +53,16 @@ pub(crate) enum Wish {
     Stop,
 }
 
-/// Figures of one endpoint since the client was made.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) submitted: AtomicU64,
-    pub(crate) connections: AtomicU64,
-    pub(crate) reconnects: AtomicU64,
-    pub(crate) reauthentications: AtomicU64,
-    pub(crate) reauthentication_failures: AtomicU64,
-}
-
 /// An endpoint.
 pub(crate) struct Node {
     pub(crate) settings: Settings,
     pub(crate) outbox: Arc<Mutex<Outbox>>,
     /// The connection that takes from the outbox.
     active: Mutex<Option<Arc<Link>>>,
+    /// Which of the endpoints that connection reaches.
+    reached: Mutex<Option<Arc<str>>>,
+    /// The connections of commands that wait.
+    pub(super) blocking: Pool,
     pub(crate) subscriptions: Arc<Subscriptions>,
     /// What is kept of this endpoint's replies, if client-side caching is on.
     pub(crate) cache: Option<Arc<ReplyCache>>,
@@ -75,8 +72,10 @@ pub(crate) struct Node {
     discovery: Option<Arc<Discovery>>,
     /// Where else this connection can be made: any node can tell the map and pass messages on.
     more_targets: Mutex<Vec<Target>>,
+    /// Their connection, where the shared one cannot carry them.
+    pub(super) listener: Listener,
     pub(crate) events: EventHub,
-    pub(crate) counters: Counters,
+    pub(crate) counters: Arc<Counters>,
     pub(super) state: watch::Sender<State>,
     pub(super) wish: watch::Sender<Wish>,
 }
@@ -86,14 +85,17 @@ impl Node {
         Self {
             outbox: Arc::new(Mutex::new(Outbox::new(settings.limits))),
             active: Mutex::new(None),
+            reached: Mutex::new(None),
+            blocking: Pool::new(settings.blocking_connections),
             subscriptions: Arc::new(Subscriptions::new()),
             cache: settings.cache.map(|limits| Arc::new(ReplyCache::new(limits))),
             rerouter: Rerouter::default(),
             discovery: None,
             more_targets: Mutex::default(),
+            listener: Listener::new(),
             settings,
             events,
-            counters: Counters::default(),
+            counters: Arc::default(),
             state: watch::Sender::new(State::Connecting),
             wish: watch::Sender::new(Wish::Live),
         }
@@ -105,8 +107,19 @@ impl Node {
         self
     }
 
+    /// The same node counts together with others.
+    pub(crate) fn counting(mut self, counters: Arc<Counters>) -> Self {
+        self.counters = counters;
+        self
+    }
+
     pub(super) fn discovery(&self) -> Option<&Arc<Discovery>> {
         self.discovery.as_ref()
+    }
+
+    /// The host that its name for itself is.
+    pub(super) fn host(&self) -> &str {
+        &self.settings.targets[0].host
     }
 
     /// Sets where else this connection can be made.
@@ -139,7 +152,7 @@ impl Node {
         sink: Arc<dyn CompletionSink>,
         timeout: Duration,
     ) -> Result<()> {
-        self.submit_until(batch, first_tag, sink, deadline(timeout))
+        self.submit_until(batch, first_tag, sink, times(timeout))
     }
 
     /// As [`Node::submit`], with the time at which the caller stops waiting.
@@ -148,9 +161,8 @@ impl Node {
         batch: &mut Batch,
         first_tag: u64,
         sink: Arc<dyn CompletionSink>,
-        deadline: Instant,
+        times: Times,
     ) -> Result<()> {
-        let count = batch.len() as u64;
         let sink = match self.cache.as_ref().and_then(|cache| cache.expect_only(batch)) {
             Some(ticket) => Arc::new(Keep::new(ticket, sink)),
             None => sink,
@@ -162,11 +174,10 @@ impl Node {
             if let Some(cache) = &self.cache {
                 cache.forget_changed(batch);
             }
-            outbox.submit(batch, sink, first_tag, deadline)?;
+            outbox.submit(batch, sink, first_tag, times)?;
             (outbox.is_asleep(), outbox.is_enough())
         };
         drop(kept);
-        self.counters.submitted.fetch_add(count, Ordering::Relaxed);
         if asleep
             && let Some(link) = self.active()
             && !guest::begin_or_relieve(&link)
@@ -185,6 +196,13 @@ impl Node {
     /// The reply to a request if it is kept here.
     pub(crate) fn recall(&self, request: &[u8]) -> Option<Bytes> {
         self.cache.as_ref()?.recall(request)
+    }
+
+    /// Gives up replies that these requests, sent over another connection, may have made stale.
+    pub(super) fn forget_changed(&self, requests: &Batch) {
+        if let Some(cache) = &self.cache {
+            cache.forget_changed(requests);
+        }
     }
 
     /// Gives up all replies that are kept here.
@@ -212,9 +230,6 @@ impl Node {
         if let State::Closed(error) = self.state() {
             return Err(error);
         }
-        if self.active().is_some_and(|link| !link.is_resp3()) {
-            return Err(needs_resp3());
-        }
         let changes = self.subscriptions.add(kind, &names, &queue);
         self.tell(changes);
         let limit = self.settings.command_timeout;
@@ -227,11 +242,15 @@ impl Node {
                 self.unsubscribe(kind, Some(&names), &queue);
                 Err(error)
             }
-            Err(_) => Err(Error::new(
-                ErrorCode::Timeout,
-                format!("The subscription was not confirmed within {} ms.", limit.as_millis()),
-                "It is made as soon as there is a connection; see last_error.",
-            )),
+            Err(_) => {
+                let trouble = self.listener.trouble().filter(|_| self.listener.is_apart());
+                let why = trouble.map_or_else(|| ".".to_owned(), |error| format!(": {}", error.message()));
+                Err(Error::new(
+                    ErrorCode::Timeout,
+                    format!("The subscription was not confirmed within {} ms{why}", limit.as_millis()),
+                    "It is made as soon as there is a connection; see last_error.",
+                ))
+            }
         }
     }
 
@@ -243,7 +262,8 @@ impl Node {
 
     /// Tells the server of changed subscriptions. Without a connection the next one is told everything.
     pub(super) fn tell(&self, changes: Vec<Change>) {
-        let Some(link) = self.active().filter(|_| !changes.is_empty()) else { return };
+        let link = if self.listener.is_apart() { self.listener.active() } else { self.active() };
+        let Some(link) = link.filter(|_| !changes.is_empty()) else { return };
         let Ok(runtime) = crate::runtime::io(0) else { return };
         for change in changes {
             let answer = Arc::new(OneReply::default());
@@ -266,6 +286,20 @@ impl Node {
         link.wake_driver();
     }
 
+    /// From now on this connection's messages count. After a gap (`outage`) every listener is told of it.
+    pub(super) fn hear(&self, fresh: &Fresh, outage: Option<Duration>) {
+        let subscriptions = self.subscriptions.len();
+        self.subscriptions.switch(fresh.link.id(), outage);
+        if let Some(outage) = outage.filter(|_| subscriptions > 0) {
+            self.events.emit(Event::SubscriptionGap {
+                time: SystemTime::now(),
+                endpoint: Arc::clone(&fresh.label),
+                outage,
+                subscriptions,
+            });
+        }
+    }
+
     /// The connection that takes from the outbox, if there is one.
     pub(crate) fn active(&self) -> Option<Arc<Link>> {
         self.active.lock().clone()
@@ -276,6 +310,16 @@ impl Node {
         let old = std::mem::replace(&mut *self.active.lock(), link);
         self.outbox.lock().wake();
         drop(old);
+    }
+
+    /// Which endpoint the active connection reaches.
+    pub(super) fn set_reached(&self, label: &Arc<str>) {
+        *self.reached.lock() = Some(Arc::clone(label));
+    }
+
+    /// Where connections beside the active one are made to: the endpoint that it reaches, or reached last.
+    pub(super) fn reached_target(&self) -> Target {
+        self.reached.lock().clone().map_or_else(|| self.target(0), |label| self.target_labelled(&label))
     }
 
     /// The current state.
@@ -312,24 +356,24 @@ impl Node {
             _ => unsent(self.settings.command_timeout, None),
         };
         let failures = self.outbox.lock().remove(Some(now), &error.at(Arc::clone(self.settings.label())));
-        Failure::tell(failures);
+        self.counters.tell(failures);
     }
 
     /// Ends all waiting commands.
     pub(super) fn fail_waiting(&self, error: &Error) {
         let failures = self.outbox.lock().remove(None, error);
-        Failure::tell(failures);
+        self.counters.tell(failures);
     }
 }
 
-/// When a wait that begins now is over.
-pub(crate) fn deadline(timeout: Duration) -> Instant {
-    let now = Instant::now();
-    now.checked_add(timeout).unwrap_or_else(|| now + LONGEST_WAIT)
+/// Times of requests that are handed over now.
+pub(crate) fn times(timeout: Duration) -> Times {
+    let submitted = Instant::now();
+    Times { submitted, deadline: submitted.checked_add(timeout).unwrap_or_else(|| submitted + LONGEST_WAIT) }
 }
 
 /// The error of a command that waited for a connection in vain. It was never sent.
-fn unsent(waited: Duration, cause: Option<&Error>) -> Error {
+pub(super) fn unsent(waited: Duration, cause: Option<&Error>) -> Error {
     let waited = waited.as_millis();
     match cause {
         // What nobody can heal by waiting is the answer itself; an outage is a time-out with its cause.

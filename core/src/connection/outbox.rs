@@ -15,6 +15,13 @@ const BLOCK_BYTES: usize = 256 << 10;
 /// A batch from this size on keeps its own memory instead of being copied into a block.
 const OWN_BLOCK_BYTES: usize = 16 << 10;
 
+/// When requests were handed over, and when their caller stops waiting.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    pub(crate) submitted: Instant,
+    pub(crate) deadline: Instant,
+}
+
 /// Consecutive requests of one submission.
 pub(crate) struct Run {
     /// Who is told; `None` once it was told that the time is up.
@@ -23,6 +30,8 @@ pub(crate) struct Run {
     pub(crate) first_tag: u64,
     /// The index of the run's first request in its block.
     pub(crate) first: usize,
+    /// When it was handed over; `None` for keyless' own requests, whose duration is nobody's.
+    pub(crate) submitted: Option<Instant>,
     /// When the caller stops waiting.
     pub(crate) deadline: Instant,
     /// A transaction: all of it or nothing.
@@ -40,6 +49,12 @@ pub(crate) struct Block {
     /// One past the last byte of each request.
     pub(crate) ends: Vec<usize>,
     pub(crate) runs: Vec<Run>,
+}
+
+impl Run {
+    pub(crate) fn times(&self) -> Times {
+        Times { submitted: self.submitted.unwrap_or(self.deadline), deadline: self.deadline }
+    }
 }
 
 impl Block {
@@ -74,6 +89,7 @@ impl Block {
             sink: run.sink.clone(),
             first_tag: run.first_tag + (range.start - run.first) as u64,
             first: self.ends.len(),
+            submitted: run.submitted,
             deadline: run.deadline,
             atomic: run.atomic,
             announced: run.announced,
@@ -89,14 +105,15 @@ impl Block {
         batch: &mut Batch,
         sink: Arc<dyn CompletionSink>,
         first_tag: u64,
-        deadline: Instant,
+        times: Times,
     ) {
         let first = self.ends.len();
         self.runs.push(Run {
             sink: Some(sink),
             first_tag,
             first,
-            deadline,
+            submitted: Some(times.submitted),
+            deadline: times.deadline,
             atomic: batch.atomic,
             announced: false,
             order: None,
@@ -119,6 +136,8 @@ pub(crate) struct Failure {
     pub(crate) first_tag: u64,
     pub(crate) count: usize,
     pub(crate) error: Error,
+    /// Requests of keyless itself.
+    pub(crate) own: bool,
 }
 
 impl Failure {
@@ -181,7 +200,7 @@ impl Outbox {
         batch: &mut Batch,
         sink: Arc<dyn CompletionSink>,
         first_tag: u64,
-        deadline: Instant,
+        times: Times,
     ) -> Result<()> {
         if let Some(refusal) = &self.refusal {
             return Err(refusal.clone());
@@ -200,11 +219,11 @@ impl Outbox {
         self.bytes += bytes;
         match self.blocks.back_mut() {
             Some(block) if block.bytes.len() + bytes <= BLOCK_BYTES => {
-                block.take_in(batch, sink, first_tag, deadline);
+                block.take_in(batch, sink, first_tag, times);
             }
             _ => {
                 let mut block = self.spare.pop().unwrap_or_default();
-                block.take_in(batch, sink, first_tag, deadline);
+                block.take_in(batch, sink, first_tag, times);
                 self.blocks.push_back(block);
             }
         }
@@ -282,6 +301,7 @@ impl Outbox {
                         first_tag: run.first_tag,
                         count: range.len(),
                         error: error.clone(),
+                        own: false,
                     });
                 }
             }
@@ -364,6 +384,10 @@ pub(crate) mod tests {
         batch
     }
 
+    pub(crate) fn until(deadline: Instant) -> Times {
+        Times { submitted: Instant::now(), deadline }
+    }
+
     fn outbox() -> Outbox {
         Outbox::new(Limits { requests: 4, bytes: 1 << 20 })
     }
@@ -372,8 +396,8 @@ pub(crate) mod tests {
     fn batches_gather_in_one_block_and_leave_in_order() {
         let (mut outbox, sink) = (outbox(), Arc::new(Recorder::default()));
         let later = Instant::now() + Duration::from_secs(1);
-        outbox.submit(&mut batch(&["a.1", "a.2"]), sink.clone(), 10, later).unwrap();
-        outbox.submit(&mut batch(&["b.1"]), sink, 20, later).unwrap();
+        outbox.submit(&mut batch(&["a.1", "a.2"]), sink.clone(), 10, until(later)).unwrap();
+        outbox.submit(&mut batch(&["b.1"]), sink, 20, until(later)).unwrap();
         let block = outbox.take(&mut Vec::new()).unwrap();
         assert_eq!((block.ends.len(), block.runs.len(), outbox.len()), (3, 2, 0));
         assert!(block.request(2).ends_with(b"b.1\r\n"));
@@ -384,9 +408,12 @@ pub(crate) mod tests {
     fn a_full_queue_refuses_and_keeps_the_batch() {
         let (mut outbox, sink) = (outbox(), Arc::new(Recorder::default()));
         let later = Instant::now() + Duration::from_secs(1);
-        outbox.submit(&mut batch(&["x"; 4]), sink.clone(), 0, later).unwrap();
+        outbox.submit(&mut batch(&["x"; 4]), sink.clone(), 0, until(later)).unwrap();
         let mut more = batch(&["y"]);
-        assert_eq!(outbox.submit(&mut more, sink, 9, later).unwrap_err().code(), ErrorCode::BacklogFull);
+        assert_eq!(
+            outbox.submit(&mut more, sink, 9, until(later)).unwrap_err().code(),
+            ErrorCode::BacklogFull
+        );
         assert_eq!(more.len(), 1);
     }
 
@@ -395,9 +422,9 @@ pub(crate) mod tests {
         let (mut outbox, sink) = (outbox(), Arc::new(Recorder::default()));
         let now = Instant::now();
         let (sooner, later) = (now + Duration::from_secs(1), now + Duration::from_secs(9));
-        outbox.submit(&mut batch(&["a"]), sink.clone(), 1, later).unwrap();
-        outbox.submit(&mut batch(&["b", "c"]), sink.clone(), 2, sooner).unwrap();
-        outbox.submit(&mut batch(&["d"]), sink.clone(), 4, later).unwrap();
+        outbox.submit(&mut batch(&["a"]), sink.clone(), 1, until(later)).unwrap();
+        outbox.submit(&mut batch(&["b", "c"]), sink.clone(), 2, until(sooner)).unwrap();
+        outbox.submit(&mut batch(&["d"]), sink.clone(), 4, until(later)).unwrap();
         let error = Error::new(ErrorCode::Timeout, "Late.", "");
         Failure::tell(outbox.remove(Some(sooner), &error));
         assert_eq!(sink.0.lock().iter().map(|(tag, _)| *tag).collect::<Vec<_>>(), [2, 3]);
@@ -413,9 +440,9 @@ pub(crate) mod tests {
     fn what_is_put_back_leaves_first() {
         let (mut outbox, sink) = (outbox(), Arc::new(Recorder::default()));
         let later = Instant::now() + Duration::from_secs(1);
-        outbox.submit(&mut batch(&["old"]), sink.clone(), 0, later).unwrap();
+        outbox.submit(&mut batch(&["old"]), sink.clone(), 0, until(later)).unwrap();
         let old = outbox.take(&mut Vec::new()).unwrap();
-        outbox.submit(&mut batch(&["new"]), sink, 1, later).unwrap();
+        outbox.submit(&mut batch(&["new"]), sink, 1, until(later)).unwrap();
         assert!(outbox.put_back(vec![old]).is_empty());
         assert_eq!(outbox.len(), 2);
         assert!(outbox.take(&mut Vec::new()).unwrap().bytes.ends_with(b"old\r\n"));

@@ -1,11 +1,10 @@
 //! Replies by which a server says that a request was not executed and belongs elsewhere, or to later.
 
 use super::batch::CompletionSink;
-use super::outbox::Failure;
+use super::outbox::{Failure, Times};
 use crate::error::Error;
 use std::sync::Arc;
 use std::sync::{OnceLock, Weak};
-use std::time::Instant;
 
 /// What a server said instead of executing a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +41,7 @@ pub(crate) struct Redirected {
     pub(crate) ends: Vec<usize>,
     pub(crate) sink: Arc<dyn CompletionSink>,
     pub(crate) first_tag: u64,
-    pub(crate) deadline: Instant,
+    pub(crate) times: Times,
     /// A transaction.
     pub(crate) atomic: bool,
     pub(crate) order: Order,
@@ -51,7 +50,7 @@ pub(crate) struct Redirected {
 impl Redirected {
     /// The failure of all of them: they were not executed.
     pub(crate) fn fail(self, error: Error) -> Failure {
-        Failure { sink: self.sink, first_tag: self.first_tag, count: self.ends.len(), error }
+        Failure { sink: self.sink, first_tag: self.first_tag, count: self.ends.len(), error, own: false }
     }
 }
 

@@ -66,6 +66,8 @@ pub(crate) struct Settings {
     pub(crate) reauth_retry_min: Duration,
     pub(crate) max_reply_bytes: usize,
     pub(crate) limits: Limits,
+    /// How many connections commands that wait may have.
+    pub(crate) blocking_connections: usize,
     /// Client-side caching; `None`: off.
     pub(crate) cache: Option<CacheLimits>,
     /// An HTTP proxy (`host`, `port`) that is asked to CONNECT.

@@ -5,6 +5,8 @@ use std::io;
 use std::net::TcpStream;
 use std::time::Duration;
 
+const SECOND: Duration = Duration::from_secs(1);
+
 /// Prepares a connected socket: no Nagle delay, probes on an idle path, and an end to a path that
 /// swallows data.
 pub(crate) fn prepare(
@@ -16,10 +18,9 @@ pub(crate) fn prepare(
     socket.set_nodelay(true)?;
     let socket = SockRef::from(socket);
     if let Some(idle) = keep_alive {
-        // The system counts whole seconds and refuses zero.
-        let at_least = |time: Duration| time.max(Duration::from_secs(1));
-        let probes = TcpKeepalive::new().with_time(at_least(idle)).with_interval(at_least(idle / 3));
-        socket.set_tcp_keepalive(&probes)?;
+        // The system counts whole seconds and takes no 0.
+        let (time, interval) = (idle.max(SECOND), (idle / 3).max(SECOND));
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(time).with_interval(interval))?;
     }
     limit_unacknowledged(&socket, unacknowledged)
 }

@@ -76,6 +76,8 @@ options! {
     copy<Duration> reconnect_backoff_min / with_reconnect_backoff_min: Milliseconds<1> = ms(100), ["reconnectBackoffMin"];
     /// The longest wait between two attempts to connect, in milliseconds. Default 10 s.
     copy<Duration> reconnect_backoff_max / with_reconnect_backoff_max: Milliseconds<1> = ms(10_000), ["reconnectBackoffMax"];
+    /// How many connections of one node are there for commands that wait (`BLPOP`, `XREAD BLOCK` ...), one each at a time; they are made when needed and kept for a minute. Default 16; further calls wait for a free one.
+    copy<u32> blocking_connections / with_blocking_connections: Integer<u32, 1, 10_000> = 16, ["blockingConnections"];
     /// Which nodes of a cluster answer commands that only read: `primary` (default) or `replica`.
     copy<ReadFrom> read_from / with_read_from: Word<ReadFrom> = ReadFrom::Primary, ["readFrom"];
     /// Whether the server is a cluster: `auto` (default: it is asked), `on` or `off`.

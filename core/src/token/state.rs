@@ -8,6 +8,7 @@ use super::schedule::{Schedule, usable_for};
 use crate::credential::AccessToken;
 use crate::error::{Error, ErrorCode};
 use crate::event::Event;
+use crate::stats::Stats;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
@@ -37,6 +38,17 @@ pub struct TokenState {
     pub refreshes: u64,
     /// How many attempts failed in all.
     pub failures: u64,
+}
+
+impl TokenState {
+    /// Puts what concerns tokens into a client's figures.
+    pub(crate) fn fill(&self, stats: &mut Stats, now: SystemTime) {
+        stats.token_refreshes = self.refreshes;
+        stats.token_refresh_failures = self.failures;
+        // Negative is what a clock that was set back makes of it.
+        stats.token_age = self.received_at.map(|at| now.duration_since(at).unwrap_or_default());
+        stats.token_remaining = self.expires_at.map(|at| at.duration_since(now).unwrap_or_default());
+    }
 }
 
 #[derive(Debug)]

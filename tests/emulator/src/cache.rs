@@ -37,6 +37,11 @@ impl Cache {
         self.grants.write().insert(oid.into(), rules.into());
     }
 
+    /// Everybody who has access, with the rules of it.
+    pub(crate) fn grants(&self) -> Vec<(String, String)> {
+        self.grants.read().iter().map(|(oid, rules)| (oid.clone(), rules.clone())).collect()
+    }
+
     pub(crate) fn revoke(&self, oid: &str) {
         self.grants.write().remove(oid);
     }

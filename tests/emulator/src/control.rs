@@ -11,19 +11,21 @@ use axum::{
 };
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
 
 use crate::{
     cache::FULL_ACCESS,
     core::Core,
     error::Error,
-    faults::{Admission, Cut, Freeze, TokenFault},
+    faults::TokenFault,
+    flow::{Admission, Cut, Freeze},
     identity::{ManagedIdentity, ServicePrincipal},
+    nodes::Action,
     options::GatewayCertificate,
-    redis_server::Action,
     stats::Stats,
     token::{IssuedToken, TokenOverrides},
 };
+
+mod cluster;
 
 type Running = State<Arc<Core>>;
 
@@ -44,13 +46,14 @@ pub(crate) fn router(core: Arc<Core>) -> Router {
         .route("/managed-identities", post(managed_identity))
         .route("/redis", post(redis))
         .route("/gateways", post(gateway))
+        .merge(cluster::router())
         .with_state(core)
 }
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = match self {
-            Self::UnknownIdentity(_) => StatusCode::NOT_FOUND,
+            Self::UnknownIdentity(_) | Self::UnknownPort(_) => StatusCode::NOT_FOUND,
             Self::Timeout { .. } => StatusCode::REQUEST_TIMEOUT,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
@@ -96,6 +99,8 @@ struct FaultRequest {
     admission: Switch<Admission>,
     connections: Option<Cut>,
     az_logged_out: Option<bool>,
+    /// `data`, `admission` and `connections` are meant for the gateway on this port alone.
+    port: Option<u16>,
 }
 
 #[derive(Default)]
@@ -131,8 +136,9 @@ struct DataFaultRequest {
     duration_ms: Option<u64>,
 }
 
-async fn faults(State(core): Running, Json(request): Json<FaultRequest>) {
+async fn faults(State(core): Running, Json(request): Json<FaultRequest>) -> Result<(), Error> {
     let faults = core.faults();
+    let one = request.port.map(|port| faults.at(port)).transpose()?;
     match request.token {
         Switch::Set(token) => faults.token_for(token.grant.as_deref(), token.fault, token.count),
         Switch::Clear => faults.clear_token(),
@@ -143,22 +149,34 @@ async fn faults(State(core): Running, Json(request): Json<FaultRequest>) {
         Switch::Clear => faults.clear_auth(),
         Switch::Leave => {}
     }
+    let freeze = |freeze, duration| match &one {
+        Some(gateway) => gateway.freeze(freeze, duration),
+        None => faults.freeze(freeze, duration),
+    };
     match request.data {
-        Switch::Set(data) => faults.freeze(data.freeze, data.duration_ms.map(Duration::from_millis)),
-        Switch::Clear => faults.thaw(),
+        Switch::Set(data) => freeze(data.freeze, data.duration_ms.map(Duration::from_millis)),
+        Switch::Clear => freeze(Freeze::None, None),
         Switch::Leave => {}
     }
-    match request.admission {
-        Switch::Set(admission) => faults.admission(admission),
-        Switch::Clear => faults.admission(Admission::Open),
-        Switch::Leave => {}
+    let admission = match request.admission {
+        Switch::Set(admission) => Some(admission),
+        Switch::Clear => Some(Admission::Open),
+        Switch::Leave => None,
+    };
+    match (admission, &one) {
+        (Some(admission), Some(gateway)) => gateway.admission(admission),
+        (Some(admission), None) => faults.admission(admission),
+        (None, _) => {}
     }
-    if let Some(cut) = request.connections {
-        faults.cut_connections(cut);
+    match (request.connections, &one) {
+        (Some(cut), Some(gateway)) => gateway.cut_connections(cut),
+        (Some(cut), None) => faults.cut_connections(cut),
+        (None, _) => {}
     }
     if let Some(logged_out) = request.az_logged_out {
         faults.az_logged_out(logged_out);
     }
+    Ok(())
 }
 
 #[derive(Deserialize)]
@@ -239,12 +257,7 @@ struct RedisRequest {
 }
 
 async fn redis(State(core): Running, Json(request): Json<RedisRequest>) -> Result<(), Error> {
-    let (sender, outcome) = oneshot::channel();
-    core.redis(request.action, |done| {
-        // A client that no longer waits does not care.
-        let _ = sender.send(done);
-    })?;
-    outcome.await.unwrap_or(Err(Error::Stopped))
+    core.redis(request.action).await
 }
 
 #[derive(Deserialize)]

@@ -1,8 +1,13 @@
 //! What can be asked of a running emulator; the handle and the control endpoint both speak to this.
 
-use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io,
+    path::PathBuf,
+    sync::{Arc, mpsc},
+    time::Duration,
+};
 
-use tokio::sync::mpsc;
+use rustls::ServerConfig;
 
 use crate::{
     ca::{CertificateAuthority, ClientCertificate, client_certificate},
@@ -10,10 +15,11 @@ use crate::{
     entra::assertion::{EXCHANGE_AUDIENCE, issuer},
     error::Error,
     faults::Faults,
-    gateway::Gateway,
+    gateway::{Gateway, Target},
     identity::{ManagedIdentity, ServicePrincipal},
+    listener::Listener,
+    nodes::{Action, Node, users},
     options::{GatewayCertificate, Profile},
-    redis_server::{Action, Order, set_user},
     state::Shared,
     stats::{Stats, now},
     tls,
@@ -24,17 +30,34 @@ use crate::{
 pub(crate) struct Core {
     pub(crate) shared: Arc<Shared>,
     pub(crate) ca: CertificateAuthority,
-    pub(crate) orders: mpsc::UnboundedSender<Order>,
 }
 
 impl Core {
+    /// Does the work on the emulator's own runtime, whichever one waits for it.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.shared.runtime.spawn(work).await.unwrap_or(Err(Error::Stopped))
+    }
+
+    /// The same for code that is not asynchronous.
+    pub(crate) fn run_blocking<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (sender, done) = mpsc::channel();
+        self.shared.runtime.spawn(async move { sender.send(work.await) });
+        done.recv().unwrap_or(Err(Error::Stopped))
+    }
+
     pub(crate) fn faults(&self) -> Faults {
         Faults { shared: self.shared.clone() }
     }
 
     pub(crate) fn grant(&self, oid: &str, rules: &str) -> Result<(), Error> {
         self.shared.cache.grant(oid, rules);
-        set_user(&self.shared, oid, rules)
+        users::set(&self.shared, oid, rules)
     }
 
     /// Registers a service principal and grants it the cache.
@@ -80,28 +103,44 @@ impl Core {
         }))
     }
 
-    /// Opens another gateway; returns its port.
+    /// Opens a gateway that leads to whichever node runs; returns its port.
     pub(crate) async fn open_gateway(&self, certificate: GatewayCertificate) -> Result<u16, Error> {
-        let options = &self.shared.options;
-        let wrong = ["wrong.emulator.test".to_owned()];
-        let names = match certificate {
-            GatewayCertificate::Right => options.host_names.as_slice(),
-            GatewayCertificate::WrongHost => &wrong,
-        };
-        let tls = match options.profile {
-            Profile::Amr => Some(tls::managed_redis(self.ca.issue(names)?)?),
-            Profile::Plain => None,
-        };
-        let gateway = Gateway { shared: self.shared.clone(), tls, upstream: self.shared.redis_socket() };
-        Ok(gateway.open().await?.port())
+        let listener = Listener::bind().await?;
+        let port = listener.port();
+        Gateway::open(self.shared.clone(), self.tls(certificate)?, Target::Any, listener);
+        Ok(port)
     }
 
-    pub(crate) fn redis(
-        &self,
-        action: Action,
-        done: impl FnOnce(Result<(), Error>) + Send + 'static,
-    ) -> Result<(), Error> {
-        self.orders.send(Order { action, done: Box::new(done) }).map_err(|_| Error::Stopped)
+    /// Starts a server with a gateway of its own.
+    pub(crate) async fn add_node(&self) -> Result<Arc<Node>, Error> {
+        let listener = Listener::bind().await?;
+        let node = self.shared.nodes.add(&self.shared, listener.port())?;
+        if let Err(error) = node.act(&self.shared, Action::Restart).await {
+            self.shared.nodes.remove(node.port);
+            return Err(error);
+        }
+        let tls = self.tls(GatewayCertificate::default())?;
+        let listening = Gateway::open(self.shared.clone(), tls, Target::Node(node.clone()), listener);
+        // Set once, here.
+        let _ = node.listening.set(listening);
+        Ok(node)
+    }
+
+    fn tls(&self, certificate: GatewayCertificate) -> Result<Option<Arc<ServerConfig>>, Error> {
+        let options = &self.shared.options;
+        let names = match certificate {
+            GatewayCertificate::Right => options.gateway_names(),
+            GatewayCertificate::WrongHost => vec!["wrong.emulator.test".to_owned()],
+        };
+        Ok(match options.profile {
+            Profile::Amr => Some(tls::managed_redis(self.ca.issue(&names)?)?),
+            Profile::Plain => None,
+        })
+    }
+
+    /// Does the same to every server.
+    pub(crate) async fn redis(&self, action: Action) -> Result<(), Error> {
+        self.shared.nodes.act(&self.shared, action).await
     }
 
     /// Completes with the counters once they satisfy the condition; to be awaited on the emulator's runtime.

@@ -1,19 +1,19 @@
 //! The handle of an emulator: it runs on threads of its own and stops when it is dropped.
 
 use std::{
-    net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, mpsc as blocking},
     thread,
     time::Duration,
 };
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use crate::{
     az,
     ca::{CertificateAuthority, ClientCertificate},
     cache::FULL_ACCESS,
+    cluster::{self, Cluster},
     control,
     core::Core,
     entra,
@@ -22,8 +22,8 @@ use crate::{
     http,
     identity::{CliUser, ManagedIdentity, ServicePrincipal},
     managed_identity,
+    nodes::Action,
     options::{EmulatorOptions, GatewayCertificate},
-    redis_server::{Action, Order, RedisServer},
     state::Shared,
     stats::Stats,
     tls,
@@ -70,7 +70,7 @@ impl Emulator {
         Ok(Self { core, ports, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// The cache, as `localhost:port`.
+    /// The cache, as `localhost:port`. The port of a cluster leads to any node and is none of theirs, as on Azure.
     pub fn endpoint(&self) -> String {
         format!("localhost:{}", self.ports.gateway)
     }
@@ -223,41 +223,41 @@ impl Emulator {
         self.core.shared.cache.revoke(oid);
     }
 
-    /// Opens another gateway to the same server; returns it as `localhost:port`.
+    /// Opens another gateway to the same cache; returns it as `localhost:port`.
     pub fn open_gateway(&self, certificate: GatewayCertificate) -> Result<String, Error> {
-        let (sender, opened) = blocking::channel();
         let core = self.core.clone();
-        self.core.shared.runtime.spawn(async move { sender.send(core.open_gateway(certificate).await) });
-        let port = opened.recv().unwrap_or(Err(Error::Stopped))?;
+        let port = self.core.run_blocking(async move { core.open_gateway(certificate).await })?;
         Ok(format!("localhost:{port}"))
     }
 
-    /// Kills `redis-server` and waits for its end.
+    /// The nodes of a cluster, and what can be done to them. A single server is the only node.
+    pub fn cluster(&self) -> Cluster {
+        Cluster { core: self.core.clone() }
+    }
+
+    /// Kills `redis-server` (of every node) and waits for its end.
     pub fn kill_redis(&self) -> Result<(), Error> {
         self.redis(Action::Kill)
     }
 
-    /// Starts `redis-server` again, empty, and waits until it is ready.
+    /// Starts `redis-server` (of every node) again, empty, and waits until it is ready.
     pub fn restart_redis(&self) -> Result<(), Error> {
         self.redis(Action::Restart)
     }
 
-    /// Stops `redis-server` (`SIGSTOP`): it keeps its connections and answers nothing.
+    /// Stops `redis-server` (of every node, `SIGSTOP`): it keeps its connections and answers nothing.
     pub fn pause_redis(&self) -> Result<(), Error> {
         self.redis(Action::Stop)
     }
 
-    /// Lets a stopped `redis-server` go on.
+    /// Lets every stopped `redis-server` go on.
     pub fn resume_redis(&self) -> Result<(), Error> {
         self.redis(Action::Continue)
     }
 
     fn redis(&self, action: Action) -> Result<(), Error> {
-        let (sender, done) = blocking::channel();
-        self.core.redis(action, move |outcome| {
-            let _ = sender.send(outcome);
-        })?;
-        done.recv().unwrap_or(Err(Error::Stopped))
+        let core = self.core.clone();
+        self.core.run_blocking(async move { core.redis(action).await })
     }
 
     /// Completes with the counters once they satisfy `condition`. Works on any runtime, paused or not: the
@@ -268,9 +268,7 @@ impl Emulator {
         timeout: Duration,
     ) -> Result<Stats, Error> {
         let core = self.core.clone();
-        let waiting =
-            self.core.shared.runtime.spawn(async move { core.wait_until(condition, timeout).await });
-        waiting.await.unwrap_or(Err(Error::Stopped))
+        self.core.run(async move { core.wait_until(condition, timeout).await }).await
     }
 
     /// Like [`Emulator::wait_until`], from code that is not asynchronous.
@@ -279,10 +277,8 @@ impl Emulator {
         condition: impl FnMut(&Stats) -> bool + Send + 'static,
         timeout: Duration,
     ) -> Result<Stats, Error> {
-        let (sender, done) = blocking::channel();
         let core = self.core.clone();
-        self.core.shared.runtime.spawn(async move { sender.send(core.wait_until(condition, timeout).await) });
-        done.recv().unwrap_or(Err(Error::Stopped))
+        self.core.run_blocking(async move { core.wait_until(condition, timeout).await })
     }
 }
 
@@ -310,14 +306,13 @@ fn spawn(
     let thread = thread::Builder::new().name("keyless-emulator".into()).spawn(move || {
         match runtime.block_on(start(options)) {
             Err(error) => ready(Err(error)),
-            Ok((started, mut redis, orders, temp_dir)) => {
+            Ok((started, temp_dir)) => {
+                let shared = started.0.shared.clone();
                 ready(Ok(started));
                 runtime.block_on(async {
-                    tokio::select! {
-                        _ = stopped => {}
-                        () = redis.obey(orders) => {}
-                    }
-                    redis.kill().await;
+                    // Used or dropped, it says the same.
+                    let _ = stopped.await;
+                    shared.nodes.close().await;
                 });
                 // Files that cannot be removed are in a directory for such files.
                 let _ = temp_dir.close();
@@ -328,16 +323,21 @@ fn spawn(
     Ok((stop, thread))
 }
 
-type Parts = ((Arc<Core>, Ports), RedisServer, mpsc::UnboundedReceiver<Order>, tempfile::TempDir);
+type Parts = ((Arc<Core>, Ports), tempfile::TempDir);
 
 async fn start(options: EmulatorOptions) -> Result<Parts, Error> {
     let temp_dir = tempfile::Builder::new().prefix("keyless-emulator-").tempdir()?;
     let runtime = tokio::runtime::Handle::current();
     let shared = Arc::new(Shared::new(options, runtime, temp_dir.path().to_owned())?);
-    let redis = RedisServer::start(shared.clone()).await?;
-    let (orders, receiver) = mpsc::unbounded_channel();
-    let core = Arc::new(Core { shared: shared.clone(), ca: CertificateAuthority::new()?, orders });
+    let core = Arc::new(Core { shared: shared.clone(), ca: CertificateAuthority::new()? });
     std::fs::write(temp_dir.path().join("ca.pem"), core.ca.pem())?;
+    let gateway = match cluster::start(&core).await {
+        Ok(port) => port,
+        Err(error) => {
+            shared.nodes.close().await;
+            return Err(error);
+        }
+    };
 
     let open = shared.faults.token_endpoints_open.subscribe();
     let certificate = core.ca.issue(&shared.options.host_names)?;
@@ -352,8 +352,6 @@ async fn start(options: EmulatorOptions) -> Result<Parts, Error> {
     let control_url = format!("http://{control}");
     az::install(&temp_dir.path().join("bin"), shared.options.az_program.as_deref(), &control_url)?;
     core.write_federated_token()?;
-    let gateway = core.open_gateway(GatewayCertificate::default()).await?;
-    let port = |address: SocketAddr| address.port();
-    let ports = Ports { gateway, imds: port(imds), control: port(control) };
-    Ok(((core, ports), redis, receiver, temp_dir))
+    let ports = Ports { gateway, imds: imds.port(), control: control.port() };
+    Ok(((core, ports), temp_dir))
 }

@@ -38,6 +38,20 @@ pub enum Error {
     /// An identity that was never registered.
     #[error("no identity {0} is registered with this emulator")]
     UnknownIdentity(String),
+    /// A port that no gateway has, or whose gateway stands before no node of its own.
+    #[error("no node or gateway of this emulator has port {0}")]
+    UnknownPort(u16),
+    /// A server refused a command of the emulator's own.
+    #[error("redis-server refused {command}: {reply}")]
+    Refused {
+        /// The command, without its arguments where they could be secret.
+        command: String,
+        /// The server's error.
+        reply: String,
+    },
+    /// A cluster that did not become what it should, or cannot do what was asked.
+    #[error("{0}")]
+    Cluster(String),
     /// A condition that did not come true.
     #[error("the condition did not come true within {waited:?}; the counters were: {stats}")]
     Timeout {

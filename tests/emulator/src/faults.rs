@@ -4,9 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 
-use crate::state::Shared;
+use crate::{
+    error::Error,
+    flow::{Admission, Cut, Flows, Freeze, GatewayFaults},
+    state::Shared,
+};
 
 /// What a token endpoint does instead of answering properly.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,42 +47,6 @@ pub enum TokenFault {
     Refuse,
 }
 
-/// Which way of the gateways stands still.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Freeze {
-    /// Neither: bytes flow.
-    #[default]
-    None,
-    /// From the server to the client.
-    ToClient,
-    /// Both.
-    Both,
-}
-
-/// What happens to new connections to the gateways.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Admission {
-    /// They are served.
-    #[default]
-    Open,
-    /// They are accepted and closed at once.
-    AcceptThenClose,
-    /// Nobody listens on the port.
-    Closed,
-}
-
-/// How open connections are ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cut {
-    /// With a TCP FIN and no TLS closure.
-    Close,
-    /// With a TCP RST.
-    Reset,
-}
-
 /// Something that applies a number of times, or until it is cleared.
 #[derive(Clone, Debug)]
 struct Armed<T> {
@@ -91,10 +59,8 @@ pub(crate) struct FaultState {
     token: Mutex<Option<(Armed<TokenFault>, Option<String>)>>,
     auth: Mutex<Option<Armed<()>>>,
     az_logged_out: Mutex<bool>,
-    pub(crate) freeze: watch::Sender<Freeze>,
-    pub(crate) admission: watch::Sender<Admission>,
+    pub(crate) flows: Flows,
     pub(crate) token_endpoints_open: watch::Sender<bool>,
-    pub(crate) cut: broadcast::Sender<Cut>,
 }
 
 impl Default for FaultState {
@@ -103,10 +69,8 @@ impl Default for FaultState {
             token: Mutex::default(),
             auth: Mutex::default(),
             az_logged_out: Mutex::default(),
-            freeze: watch::Sender::default(),
-            admission: watch::Sender::default(),
+            flows: Flows::default(),
             token_endpoints_open: watch::Sender::new(true),
-            cut: broadcast::Sender::new(16),
         }
     }
 }
@@ -194,35 +158,37 @@ impl Faults {
         *self.shared.faults.az_logged_out.lock() = logged_out;
     }
 
-    /// Ends all open connections to the gateways.
-    pub fn cut_connections(&self, cut: Cut) {
-        // Nobody listens when there is no connection to end.
-        let _ = self.shared.faults.cut.send(cut);
+    /// The switches of the one gateway on this port, such as that of one node of a cluster.
+    pub fn at(&self, port: u16) -> Result<GatewayFaults, Error> {
+        let shared = &self.shared;
+        shared.faults.flows.at(port, &shared.runtime).ok_or(Error::UnknownPort(port))
     }
 
-    /// Stops the bytes, for a time or (`None`) until [`Faults::thaw`].
+    fn each(&self, switch: impl Fn(&GatewayFaults)) {
+        self.shared.faults.flows.all(&self.shared.runtime).iter().for_each(switch);
+    }
+
+    /// Ends all open connections to the gateways.
+    pub fn cut_connections(&self, cut: Cut) {
+        self.each(|gateway| gateway.cut_connections(cut));
+    }
+
+    /// Stops the bytes of all gateways, for a time or (`None`) until [`Faults::thaw`].
     pub fn freeze(&self, freeze: Freeze, duration: Option<Duration>) {
-        self.shared.faults.freeze.send_replace(freeze);
-        if let Some(duration) = duration {
-            let shared = self.shared.clone();
-            let mut changed = shared.faults.freeze.subscribe();
-            self.shared.runtime.spawn(async move {
-                // A later switch takes over.
-                if tokio::time::timeout(duration, changed.changed()).await.is_err() {
-                    shared.faults.freeze.send_replace(Freeze::None);
-                }
-            });
-        }
+        // For a time: of the gateways that there are.
+        self.shared.faults.flows.freeze_later_ones(if duration.is_some() { Freeze::None } else { freeze });
+        self.each(|gateway| gateway.freeze(freeze, duration));
     }
 
     /// Lets the bytes flow again.
     pub fn thaw(&self) {
-        self.shared.faults.freeze.send_replace(Freeze::None);
+        self.freeze(Freeze::None, None);
     }
 
     /// What happens to new connections to the gateways.
     pub fn admission(&self, admission: Admission) {
-        self.shared.faults.admission.send_replace(admission);
+        self.shared.faults.flows.admit_later_ones(admission);
+        self.each(|gateway| gateway.admission(admission));
     }
 
     /// Clears every fault.

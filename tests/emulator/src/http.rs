@@ -1,5 +1,5 @@
-//! The HTTP server under the emulated services: plain or TLS, with a listener that can be closed and
-//! opened again on the same port, and connections that a handler can cut; and a client for one request.
+//! The HTTP server under the emulated services: plain or TLS, on a listener that can be closed, with connections
+//! that a handler can cut; and a client for one request.
 
 use std::{io, net::SocketAddr, sync::Arc};
 
@@ -10,10 +10,12 @@ use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::{Notify, watch},
 };
 use tokio_rustls::TlsAcceptor;
+
+use crate::listener::Listener;
 
 /// Cuts the connection a request came on; an extension of every request.
 #[derive(Clone, Default)]
@@ -31,36 +33,17 @@ impl Scissors {
 pub(crate) async fn serve(
     router: Router,
     tls: Option<Arc<ServerConfig>>,
-    mut open: watch::Receiver<bool>,
+    open: watch::Receiver<bool>,
 ) -> io::Result<SocketAddr> {
-    let mut listener = Some(TcpListener::bind(("127.0.0.1", 0)).await?);
-    let address =
-        listener.as_ref().map_or_else(|| Err(io::ErrorKind::NotFound.into()), TcpListener::local_addr)?;
+    let listener = Listener::bind().await?;
+    let address = listener.address();
     let acceptor = tls.map(TlsAcceptor::from);
-    let each = open.clone();
     tokio::spawn(async move {
-        // The port may have been closed before this task first ran.
-        listener = listener.filter(|_| *open.borrow());
-        while open.wait_for(|open| *open).await.is_ok() {
-            let current = match listener.take() {
-                Some(listener) => listener,
-                None => match TcpListener::bind(address).await {
-                    Ok(listener) => listener,
-                    Err(error) => return tracing::error!(%address, %error, "cannot listen again"),
-                },
-            };
-            loop {
-                tokio::select! {
-                    biased;
-                    Ok(_) = open.wait_for(|open| !*open) => break,
-                    accepted = current.accept() => {
-                        if let Ok((stream, _)) = accepted {
-                            tokio::spawn(connection(stream, acceptor.clone(), router.clone(), each.clone()));
-                        }
-                    }
-                }
-            }
-        }
+        let each = open.clone();
+        let serve = |stream| {
+            tokio::spawn(connection(stream, acceptor.clone(), router.clone(), each.clone()));
+        };
+        listener.accept(open, |open| *open, serve).await;
     });
     Ok(address)
 }

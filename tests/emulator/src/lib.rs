@@ -1,7 +1,8 @@
 //! The emulator: what only Azure has, for tests.
 //!
 //! Entra ID and the managed identity endpoints, with tokens that live as long as a test wants, and a gateway
-//! that checks those tokens in front of a real `redis-server` and closes a connection when its token expires.
+//! that checks those tokens in front of a real `redis-server`, or of each node of a real Redis Cluster, and closes a
+//! connection when its token expires.
 //! Everything listens on free loopback ports; [`Emulator`] is the handle, [`Faults`] breaks things, [`Stats`]
 //! tells what happened. The program `keyless-emulator` offers the same to other languages.
 
@@ -10,19 +11,22 @@
 mod az;
 mod ca;
 mod cache;
+mod cluster;
 mod control;
 mod core;
 mod emulator;
 mod entra;
 mod error;
 mod faults;
+mod flow;
 mod gateway;
 mod http;
 mod identity;
 mod issue;
+mod listener;
 mod managed_identity;
+mod nodes;
 mod options;
-mod redis_server;
 mod state;
 mod stats;
 mod tls;
@@ -31,13 +35,16 @@ mod token;
 pub use crate::{
     az::stand_in as az_stand_in,
     ca::ClientCertificate,
+    cluster::{Cluster, ClusterNode, Failover, NodeRole},
     emulator::Emulator,
     error::Error,
-    faults::{Admission, Cut, Faults, Freeze, TokenFault},
-    gateway::scanner::{Scanner, SignIn},
+    faults::{Faults, TokenFault},
+    flow::{Admission, Cut, Freeze, GatewayFaults},
+    gateway::scanner::{Command, Scanner},
     http::request as http_request,
     identity::{CliUser, ManagedIdentity, ServicePrincipal},
-    options::{EmulatorOptions, GatewayCertificate, Profile},
+    nodes::{NodeState, admin::Reply},
+    options::{ClusterOptions, ClusterPolicy, EmulatorOptions, GatewayCertificate, Profile},
     stats::{AuthRecord, AuthStats, ConnectionStats, GrantStats, Refusal, Stats, TokenRecord, TokenStats},
     token::{IssuedToken, TokenOverrides},
 };

@@ -6,7 +6,9 @@
 use std::{error::Error, io::IsTerminal as _, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
-use keyless_emulator::{Emulator, EmulatorOptions, Profile, az_stand_in};
+use keyless_emulator::{
+    ClusterNode, ClusterOptions, ClusterPolicy, Emulator, EmulatorOptions, Profile, az_stand_in,
+};
 use serde_json::{Value, json};
 use tokio::{
     io::AsyncReadExt as _,
@@ -25,6 +27,18 @@ struct Arguments {
     /// Which service the gateway resembles.
     #[arg(long, value_enum, default_value = "amr")]
     profile: Profile,
+    /// A Redis Cluster with so many primaries, each behind a gateway of its own, instead of a single server.
+    #[arg(long, value_name = "PRIMARIES", value_parser = clap::value_parser!(u8).range(1..))]
+    cluster: Option<u8>,
+    /// How many replicas each primary of the cluster has.
+    #[arg(long, default_value = "0", requires = "cluster")]
+    replicas: u8,
+    /// The clustering policy: `enterprise` shows one endpoint and no cluster.
+    #[arg(long, value_enum, default_value = "oss", requires = "cluster")]
+    policy: ClusterPolicy,
+    /// After how long a silent node of the cluster counts as failed.
+    #[arg(long, default_value = "2s", value_parser = humantime::parse_duration, requires = "cluster")]
+    node_timeout: Duration,
     /// Managed identity endpoints return the same token until this long before its expiry.
     #[arg(long, value_parser = humantime::parse_duration)]
     managed_identity_cache: Option<Duration>,
@@ -93,6 +107,13 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let emulator = Emulator::start(EmulatorOptions {
         token_lifetime: arguments.token_lifetime,
         profile: arguments.profile,
+        cluster: arguments.cluster.map(|primaries| ClusterOptions {
+            policy: arguments.policy,
+            primaries,
+            replicas: arguments.replicas,
+            node_timeout: arguments.node_timeout,
+            ..ClusterOptions::default()
+        }),
         managed_identity_cache: arguments.managed_identity_cache,
         backdate: arguments.backdate,
         az_program: Some(std::env::current_exe()?),
@@ -102,7 +123,8 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     for refused in &arguments.refuse {
         emulator.revoke(&named(&emulator, refused));
     }
-    println!("{}", describe(&emulator, arguments)?);
+    let nodes = emulator.cluster().nodes().await?;
+    println!("{}", describe(&emulator, arguments, &nodes)?);
     let end_of_input = tokio::task::spawn(async {
         let (mut input, mut buffer) = (tokio::io::stdin(), [0; 1024]);
         while matches!(input.read(&mut buffer).await, Ok(1..)) {}
@@ -134,13 +156,18 @@ fn named(emulator: &Emulator, name: &str) -> String {
 }
 
 /// The line on standard output.
-fn describe(emulator: &Emulator, arguments: &Arguments) -> Result<Value, Box<dyn Error>> {
+fn describe(
+    emulator: &Emulator,
+    arguments: &Arguments,
+    nodes: &[ClusterNode],
+) -> Result<Value, Box<dyn Error>> {
     let principal = emulator.service_principal();
     let (identity_endpoint, identity_header) = emulator.app_service();
     let (authority, tenant) = (emulator.authority(), emulator.tenant());
     let mut line = json!({
         "redis": {"host": "localhost", "port": emulator.port(), "tls": arguments.profile != Profile::Plain},
         "endpoint": emulator.endpoint(),
+        "nodes": nodes,
         "ca_file": emulator.ca_file(),
         "authority": authority,
         "imds_url": emulator.imds_url(),

@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     cache::Cache, error::Error, faults::FaultState, identity::Directory, managed_identity::HeldTokens,
-    options::EmulatorOptions, stats::Journal, token::TokenFactory,
+    nodes::Nodes, options::EmulatorOptions, stats::Journal, token::TokenFactory,
 };
 
 /// The state behind the endpoints, the gateways and the handle.
@@ -19,6 +19,7 @@ pub(crate) struct Shared {
     pub(crate) cache: Cache,
     pub(crate) faults: FaultState,
     pub(crate) journal: Journal,
+    pub(crate) nodes: Nodes,
     pub(crate) temp_dir: PathBuf,
     pub(crate) app_service_secret: String,
     /// The authority, known once its listener is bound.
@@ -34,6 +35,7 @@ impl Shared {
             held_tokens: HeldTokens::default(),
             faults: FaultState::default(),
             journal: Journal::default(),
+            nodes: Nodes::new(),
             app_service_secret: crate::identity::secret(),
             authority: OnceLock::new(),
             options,
@@ -45,10 +47,5 @@ impl Shared {
 
     pub(crate) fn authority(&self) -> &str {
         self.authority.get().map_or("", String::as_str)
-    }
-
-    /// The socket `redis-server` listens on.
-    pub(crate) fn redis_socket(&self) -> PathBuf {
-        self.temp_dir.join("redis.sock")
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -21,6 +24,8 @@ pub struct Stats {
     pub tokens: TokenStats,
     /// Commands that passed the gateways, sign-ins included.
     pub commands: u64,
+    /// The same, for each port of a gateway.
+    pub commands_by_port: BTreeMap<u16, u64>,
     /// How often `redis-server` was started.
     pub redis_starts: u64,
 }
@@ -32,6 +37,8 @@ pub struct ConnectionStats {
     pub opened: u64,
     /// Of these, still open. A reset of the counters leaves it alone.
     pub open: u64,
+    /// The same, for each port of a gateway.
+    pub open_by_port: BTreeMap<u16, u64>,
     /// Closed by the client.
     pub closed_by_client: u64,
     /// Closed because the token they signed in with expired.
@@ -51,6 +58,8 @@ pub struct AuthStats {
     pub accepted: u64,
     /// Accepted, for each object id (`default` for an access key).
     pub accepted_by_oid: BTreeMap<String, u64>,
+    /// Accepted, for each port of a gateway.
+    pub accepted_by_port: BTreeMap<u16, u64>,
     /// Refused.
     pub refused: u64,
     /// Refused, for each reason.
@@ -88,6 +97,8 @@ pub enum Refusal {
 pub struct AuthRecord {
     /// The connection it came on; connections count from 1 and are never reused.
     pub connection: u64,
+    /// The port of the gateway it came to; in a cluster, it names the node.
+    pub port: u16,
     /// When, in seconds since 1970.
     pub time: f64,
     /// The object id in the token, `default` for an access key; absent when there was no readable token.
@@ -148,11 +159,11 @@ pub(crate) enum Ending {
     Server,
 }
 
-/// Where everything is counted; the command counter stays out of the lock, for speed.
+/// Where everything is counted; the command counters stay out of the lock, for speed.
 #[derive(Default)]
 pub(crate) struct Journal {
     stats: Mutex<Stats>,
-    commands: AtomicU64,
+    commands: Mutex<BTreeMap<u16, Arc<AtomicU64>>>,
     next_connection: AtomicU64,
     changed: Notify,
 }
@@ -160,16 +171,19 @@ pub(crate) struct Journal {
 impl Journal {
     pub(crate) fn snapshot(&self) -> Stats {
         let mut stats = self.stats.lock().clone();
-        stats.commands = self.commands.load(Ordering::Relaxed);
+        let commands = self.commands.lock();
+        stats.commands_by_port =
+            commands.iter().map(|(port, count)| (*port, count.load(Ordering::Relaxed))).collect();
+        stats.commands = stats.commands_by_port.values().sum();
         stats
     }
 
     pub(crate) fn reset(&self) {
         let mut stats = self.stats.lock();
-        let open = stats.connections.open;
+        let ConnectionStats { open, open_by_port, .. } = std::mem::take(&mut stats.connections);
         *stats = Stats { redis_starts: stats.redis_starts, ..Stats::default() };
-        stats.connections.open = open;
-        self.commands.store(0, Ordering::Relaxed);
+        stats.connections = ConnectionStats { open, open_by_port, ..ConnectionStats::default() };
+        self.commands.lock().values().for_each(|count| count.store(0, Ordering::Relaxed));
     }
 
     /// Completes with the counters once they satisfy `condition`.
@@ -190,23 +204,30 @@ impl Journal {
         self.changed.notify_waiters();
     }
 
-    pub(crate) fn commands(&self, count: u64) {
-        self.commands.fetch_add(count, Ordering::Relaxed);
+    /// Where the commands of this gateway are counted.
+    pub(crate) fn command_counter(&self, port: u16) -> Arc<AtomicU64> {
+        self.commands.lock().entry(port).or_default().clone()
+    }
+
+    pub(crate) fn commands(&self, counter: &AtomicU64, count: u64) {
+        counter.fetch_add(count, Ordering::Relaxed);
         self.changed.notify_waiters();
     }
 
-    pub(crate) fn connection_opened(&self) -> u64 {
+    pub(crate) fn connection_opened(&self, port: u16) -> u64 {
         self.update(|stats| {
             stats.connections.opened += 1;
             stats.connections.open += 1;
+            *stats.connections.open_by_port.entry(port).or_default() += 1;
         });
         self.next_connection.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    pub(crate) fn connection_ended(&self, ending: Ending) {
+    pub(crate) fn connection_ended(&self, port: u16, ending: Ending) {
         self.update(|stats| {
             let connections = &mut stats.connections;
             connections.open -= 1;
+            *connections.open_by_port.entry(port).or_insert(1) -= 1;
             match ending {
                 Ending::Client => connections.closed_by_client += 1,
                 Ending::Expiry => connections.closed_at_expiry += 1,
@@ -229,6 +250,7 @@ impl Journal {
             let auth = &mut stats.auth;
             if record.accepted {
                 auth.accepted += 1;
+                *auth.accepted_by_port.entry(record.port).or_default() += 1;
                 *auth.accepted_by_oid.entry(record.oid.clone().unwrap_or_default()).or_default() += 1;
             } else {
                 auth.refused += 1;

@@ -52,6 +52,19 @@ fn it_ends_with_its_standard_input() {
 }
 
 #[test]
+fn it_tells_of_the_nodes_of_a_cluster() {
+    let (mut child, line) = start(&["--cluster", "1", "--replicas", "1"]);
+    let nodes = line["nodes"].as_array().expect("nodes");
+    println!("{}", line["nodes"]);
+    assert_eq!((nodes[0]["role"].as_str(), nodes[1]["role"].as_str()), (Some("primary"), Some("replica")));
+    assert_eq!(nodes[0]["slots"], serde_json::json!([{"start": 0, "end": 16383}]));
+    assert_eq!(nodes[1]["primary"], nodes[0]["port"]);
+    assert!(nodes.iter().all(|node| node["port"] != line["redis"]["port"]));
+    drop(child.stdin.take());
+    assert_nothing_is_left(child, &line);
+}
+
+#[test]
 fn it_ends_on_signals() {
     for signal in [Signal::TERM, Signal::INT] {
         let (child, line) = start(&["--profile", "plain", "--refuse", "service-principal"]);

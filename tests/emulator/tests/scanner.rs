@@ -73,6 +73,18 @@ proptest! {
 }
 
 #[test]
+fn other_commands_are_found_by_their_names() {
+    let (mut scanner, mut out, mut seen) = (Scanner::looking_for(&["SELECT"]), Vec::new(), 0);
+    for byte in b"*2\r\n$6\r\nselect\r\n$1\r\n0\r\n*1\r\n$6\r\nSELECX\r\nSELECT 1\r\nAUTH a\r\n" {
+        scanner.feed(&[*byte], &mut out, |_, _| {
+            seen += 1;
+            true
+        });
+    }
+    assert_eq!((out, seen), (b"*1\r\n$6\r\nSELECX\r\n".to_vec(), 3));
+}
+
+#[test]
 fn lines_typed_by_hand_are_read_too() {
     let (mut scanner, mut out, mut seen) = (Scanner::default(), Vec::new(), Vec::new());
     for piece in ["PING\r\nau", "th  me se", "cret\r\n\r\nGET a\n*1\r\n$4\r\nPING\r\n"] {

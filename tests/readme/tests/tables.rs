@@ -1,6 +1,7 @@
 //! The README's tables agree with the code.
 
 use keyless::options::{Effect, table};
+use keyless::stats::METRICS;
 use keyless::{Error, ErrorCode};
 
 const README: &str = include_str!("../../../README.md");
@@ -69,6 +70,16 @@ fn events_are_those_of_the_library() {
     let known: Vec<_> =
         events.lines().filter_map(|line| line.strip_prefix("    ")?.strip_suffix(" {")).collect();
     let told: Vec<String> = rows("Events").into_iter().map(|mut row| row.remove(0)).collect();
+    assert_eq!(told, known);
+}
+
+#[test]
+fn metrics_are_those_of_the_library() {
+    let told: Vec<_> = rows("Figures").into_iter().map(|row| row[..3].join(" ")).collect();
+    let known: Vec<_> = METRICS
+        .iter()
+        .map(|metric| format!("{} {} {}", metric.name, metric.kind.name(), metric.unit))
+        .collect();
     assert_eq!(told, known);
 }
 

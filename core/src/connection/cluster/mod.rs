@@ -2,6 +2,7 @@
 //! and how the map is kept true. Each node is a [`Node`] like any other, with its own queue, connection and
 //! sign-in.
 
+mod blocking;
 mod distribute;
 mod gather;
 mod members;
@@ -15,8 +16,9 @@ mod topology;
 pub(crate) use topology::{Address, SlotMap};
 
 use super::batch::{Batch, CompletionSink};
+use super::counters::Counters;
 use super::node::{Node, Wish, closed};
-use super::outbox::{Block, Failure};
+use super::outbox::{Block, Failure, Times};
 use super::redirect::{Order, Redirected, Reroute};
 use super::settings::Settings;
 use super::supervisor::supervise;
@@ -46,6 +48,7 @@ pub(crate) struct Cluster {
     seed: Weak<Node>,
     settings: Settings,
     events: EventHub,
+    counters: Arc<Counters>,
     /// Which I/O thread drives the nodes.
     thread: usize,
     table: RwLock<Table>,
@@ -65,6 +68,7 @@ impl Cluster {
             seed: Arc::downgrade(seed),
             settings: seed.settings.clone(),
             events: seed.events.clone(),
+            counters: Arc::clone(&seed.counters),
             thread,
             table: RwLock::new(Table::new()),
             map: Mutex::new((SlotMap::default(), Instant::now())),
@@ -86,17 +90,17 @@ impl Cluster {
         batch: &mut Batch,
         first_tag: u64,
         sink: &Arc<dyn CompletionSink>,
-        deadline: Instant,
+        times: Times,
     ) -> Result<()> {
         loop {
             let plan = Plan::of(batch, first_tag, sink, &self.table.read())?;
             let outcome = match plan {
-                Plan::One(node) => node.submit_until(batch, first_tag, Arc::clone(sink), deadline),
-                Plan::Nobody => self.submit_later(batch, first_tag, Arc::clone(sink), deadline),
+                Plan::One(node) => node.submit_until(batch, first_tag, Arc::clone(sink), times),
+                Plan::Nobody => self.submit_later(batch, first_tag, Arc::clone(sink), times),
                 Plan::Several(pieces) => {
                     batch.clear();
                     for piece in pieces {
-                        self.submit_piece(piece, sink, deadline);
+                        self.submit_piece(piece, sink, times);
                     }
                     Ok(())
                 }
@@ -109,21 +113,23 @@ impl Cluster {
         }
     }
 
-    fn submit_piece(&self, mut piece: plan::Piece, sink: &Arc<dyn CompletionSink>, deadline: Instant) {
+    fn submit_piece(&self, mut piece: plan::Piece, sink: &Arc<dyn CompletionSink>, times: Times) {
         let count = piece.batch.len();
         let sink: Arc<dyn CompletionSink> =
             Arc::new(Distribute { sink: Arc::clone(sink), places: piece.places });
         let submitted = match &piece.node {
-            Some(node) => node.submit_until(&mut piece.batch, 0, Arc::clone(&sink), deadline),
-            None => self.submit_later(&mut piece.batch, 0, Arc::clone(&sink), deadline),
+            Some(node) => node.submit_until(&mut piece.batch, 0, Arc::clone(&sink), times),
+            None => self.submit_later(&mut piece.batch, 0, Arc::clone(&sink), times),
         };
         match submitted {
             Ok(()) => {}
             // Each request finds its own way again.
             Err(error) if error.code() == ErrorCode::Closed && !self.is_closing() => {
-                self.send_again(Sendable::of(&mut piece.batch, 0, sink, deadline));
+                self.send_again(Sendable::of(&mut piece.batch, 0, sink, times));
             }
-            Err(error) => Failure::tell(vec![Failure { sink, first_tag: 0, count, error }]),
+            Err(error) => {
+                self.counters.tell(vec![Failure { sink, first_tag: 0, count, error, own: false }]);
+            }
         }
     }
 
@@ -133,19 +139,19 @@ impl Cluster {
         batch: &mut Batch,
         first_tag: u64,
         sink: Arc<dyn CompletionSink>,
-        deadline: Instant,
+        times: Times,
     ) -> Result<()> {
         if self.is_closing() {
             return Err(closed());
         }
-        self.send_later(Sendable::of(batch, first_tag, sink, deadline));
+        self.send_later(Sendable::of(batch, first_tag, sink, times));
         Ok(())
     }
 
     /// Sends requests that were not executed once more, to whoever serves them now.
     fn send_again(&self, mut request: Sendable) {
-        if request.deadline <= Instant::now() {
-            return request.fail(&nobody());
+        if request.times.deadline <= Instant::now() {
+            return self.counters.tell(request.failure(&nobody()));
         }
         let plan = Plan::of(&request.batch, request.first_tag, &request.sink, &self.table.read());
         let target = match plan {
@@ -153,30 +159,32 @@ impl Cluster {
             Ok(Plan::Nobody) => None,
             Ok(Plan::Several(pieces)) => {
                 for piece in pieces {
-                    self.submit_piece(piece, &request.sink, request.deadline);
+                    self.submit_piece(piece, &request.sink, request.times);
                 }
                 return;
             }
-            Err(error) => return request.fail(&error),
+            Err(error) => return self.counters.tell(request.failure(&error)),
         };
         let Some(node) = target else { return self.send_later(request) };
         let sink = Arc::clone(&request.sink);
-        match node.submit_until(&mut request.batch, request.first_tag, sink, request.deadline) {
+        match node.submit_until(&mut request.batch, request.first_tag, sink, request.times) {
             Ok(()) => {}
             Err(error) if error.code() == ErrorCode::Closed && !self.is_closing() => self.send_later(request),
-            Err(error) => request.fail(&error),
+            Err(error) => self.counters.tell(request.failure(&error)),
         }
     }
 
     fn send_later(&self, request: Sendable) {
         self.suspect();
-        let me = self.me.clone();
-        let Ok(runtime) = runtime::io(self.thread) else { return request.fail(&closed()) };
+        let (me, counters) = (self.me.clone(), Arc::clone(&self.counters));
+        let Ok(runtime) = runtime::io(self.thread) else {
+            return self.counters.tell(request.failure(&closed()));
+        };
         runtime.spawn(async move {
             tokio::time::sleep(LATER).await;
             match me.upgrade() {
                 Some(cluster) if !cluster.is_closing() => cluster.send_again(request),
-                _ => request.fail(&closed()),
+                _ => counters.tell(request.failure(&closed())),
             }
         });
     }
@@ -184,10 +192,10 @@ impl Cluster {
     /// Sends to a node that another one has named.
     fn send_to(&self, node: &Node, mut request: Sendable) {
         let sink = Arc::clone(&request.sink);
-        match node.submit_until(&mut request.batch, request.first_tag, sink, request.deadline) {
+        match node.submit_until(&mut request.batch, request.first_tag, sink, request.times) {
             Ok(()) => {}
             Err(error) if error.code() == ErrorCode::Closed && !self.is_closing() => self.send_later(request),
-            Err(error) => request.fail(&error),
+            Err(error) => self.counters.tell(request.failure(&error)),
         }
     }
 
@@ -215,7 +223,7 @@ impl Cluster {
 
     fn make(&self, address: &Address) -> Arc<Node> {
         let settings = members::settings(&self.settings, address);
-        let node = Arc::new(Node::new(settings, self.events.clone()));
+        let node = Arc::new(Node::new(settings, self.events.clone()).counting(Arc::clone(&self.counters)));
         let me: Weak<dyn Reroute> = self.me.clone();
         let _ = node.rerouter.set(me);
         match runtime::io(self.thread) {
@@ -295,7 +303,7 @@ impl Cluster {
         let (stays, goes): (Vec<_>, Vec<_>) =
             waiting.into_iter().partition(|block| self.belongs_to(block, node));
         let failures = node.outbox.lock().put_back(stays);
-        Failure::tell(failures);
+        self.counters.tell(failures);
         for request in goes.iter().flat_map(Sendable::all) {
             self.send_again(request);
         }
@@ -385,7 +393,7 @@ impl Reroute for Cluster {
             let order = redirected.order.clone();
             let request = Sendable::from(redirected);
             if self.is_closing() {
-                request.fail(&closed());
+                self.counters.tell(request.failure(&closed()));
             } else {
                 self.redirect(&order, teller, request);
             }
@@ -440,12 +448,12 @@ struct Sendable {
     batch: Batch,
     first_tag: u64,
     sink: Arc<dyn CompletionSink>,
-    deadline: Instant,
+    times: Times,
 }
 
 impl Sendable {
-    fn of(batch: &mut Batch, first_tag: u64, sink: Arc<dyn CompletionSink>, deadline: Instant) -> Self {
-        Self { batch: std::mem::take(batch), first_tag, sink, deadline }
+    fn of(batch: &mut Batch, first_tag: u64, sink: Arc<dyn CompletionSink>, times: Times) -> Self {
+        Self { batch: std::mem::take(batch), first_tag, sink, times }
     }
 
     /// The runs of a block that somebody still waits for: transactions whole, all else one by one.
@@ -465,7 +473,7 @@ impl Sendable {
                     batch,
                     first_tag: run.first_tag + (first_of_these - first) as u64,
                     sink: Arc::clone(sink),
-                    deadline: run.deadline,
+                    times: run.times(),
                 });
             }
         }
@@ -482,17 +490,13 @@ impl Sendable {
         let tags = self.first_tag..self.first_tag + self.batch.ends.len() as u64;
         let places = std::iter::once(Place::Nowhere).chain(tags.map(Place::Tag)).collect();
         let sink = Arc::new(Distribute { sink: self.sink, places });
-        Self { batch, first_tag: 0, sink, deadline: self.deadline }
+        Self { batch, first_tag: 0, sink, times: self.times }
     }
 
-    fn fail(self, error: &Error) {
+    fn failure(self, error: &Error) -> Vec<Failure> {
         let count = self.batch.len();
-        Failure::tell(vec![Failure {
-            sink: self.sink,
-            first_tag: self.first_tag,
-            count,
-            error: error.clone(),
-        }]);
+        let (sink, first_tag) = (self.sink, self.first_tag);
+        vec![Failure { sink, first_tag, count, error: error.clone(), own: false }]
     }
 }
 
@@ -502,7 +506,7 @@ impl From<Redirected> for Sendable {
             batch: Batch { bytes: redirected.bytes, ends: redirected.ends, atomic: redirected.atomic },
             first_tag: redirected.first_tag,
             sink: redirected.sink,
-            deadline: redirected.deadline,
+            times: redirected.times,
         }
     }
 }

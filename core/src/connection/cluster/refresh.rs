@@ -5,11 +5,11 @@ use super::table::is_ready;
 use super::{Cluster, SlotMap};
 use crate::connection::batch::Batch;
 use crate::connection::decode::decode;
-use crate::connection::node::Node;
+use crate::connection::node::{Node, times};
 use crate::connection::one_reply::OneReply;
 use std::future::poll_fn;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// The map is read at most so often.
@@ -63,8 +63,8 @@ async fn ask_one(node: &Node) -> Option<SlotMap> {
     let answer = Arc::new(OneReply::default());
     let mut batch = Batch::new();
     batch.push_own(&["CLUSTER", "SLOTS"]);
-    node.submit_until(&mut batch, 0, answer.clone(), Instant::now() + ANSWER).ok()?;
+    node.submit_until(&mut batch, 0, answer.clone(), times(ANSWER)).ok()?;
     let reply = tokio::time::timeout(ANSWER, poll_fn(|cx| answer.poll(cx, 1))).await.ok()?;
     let frame = reply.into_iter().next()?.ok()?;
-    SlotMap::read(&decode(&frame).ok()?, &node.settings.targets[0].host)
+    SlotMap::read(&decode(&frame).ok()?, node.host())
 }

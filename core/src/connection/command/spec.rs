@@ -180,6 +180,7 @@ impl Command {
     }
 
     /// It may wait. `XREAD` and `XREADGROUP` do so only with `BLOCK`.
+    #[cfg(test)]
     pub(crate) fn is_blocking(&self) -> bool {
         self.flags & BLOCKING != 0
     }

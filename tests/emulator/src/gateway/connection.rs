@@ -21,8 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{Gateway, scanner::Scanner, sign_in::sign_in};
 use crate::{
-    faults::{Cut, Freeze},
-    state::Shared,
+    flow::{Cut, Freeze},
     stats::{Ending, now},
 };
 
@@ -34,7 +33,7 @@ const LINGER: Duration = Duration::from_secs(2);
 /// Serves one connection to its end.
 pub(super) async fn serve(gateway: Arc<Gateway>, stream: TcpStream) {
     let journal = &gateway.shared.journal;
-    let cut = gateway.shared.faults.cut.subscribe();
+    let cut = gateway.flow.cut.subscribe();
     if let Err(error) = admit_and_serve(&gateway, stream, cut).await {
         tracing::debug!(%error, "connection turned away");
         journal.turned_away();
@@ -47,13 +46,13 @@ async fn admit_and_serve(
     stream: TcpStream,
     mut cut: broadcast::Receiver<Cut>,
 ) -> io::Result<()> {
-    let shared = &*gateway.shared;
+    let journal = &gateway.shared.journal;
     stream.set_nodelay(true)?;
     // A second handle to the socket, to end it under the TLS layer.
     let socket = SockRef::from(&stream).try_clone()?;
     let open = async {
-        wait_for_flow(&mut shared.faults.freeze.subscribe(), |freeze| freeze == Freeze::None).await;
-        let upstream = UnixStream::connect(&gateway.upstream).await?;
+        wait_for_flow(&mut gateway.flow.freeze.subscribe(), |freeze| freeze == Freeze::None).await;
+        let upstream = gateway.connect().await?;
         match gateway.tls.clone() {
             None => Ok::<_, io::Error>((Client::Plain(stream), upstream)),
             Some(config) => Ok((Client::Tls(TlsAcceptor::from(config).accept(stream).await?), upstream)),
@@ -66,15 +65,15 @@ async fn admit_and_serve(
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
     };
-    let id = shared.journal.connection_opened();
-    tracing::info!(connection = id, "opened");
+    let id = journal.connection_opened(gateway.port);
+    tracing::info!(connection = id, port = gateway.port, "opened");
     let ending = match client {
-        Client::Plain(stream) => run(shared, id, stream, upstream, &mut cut, &socket).await,
-        Client::Tls(stream) => run(shared, id, stream, upstream, &mut cut, &socket).await,
+        Client::Plain(stream) => run(gateway, id, stream, upstream, &mut cut, &socket).await,
+        Client::Tls(stream) => run(gateway, id, stream, upstream, &mut cut, &socket).await,
     };
     drop(socket);
     tracing::info!(connection = id, ?ending, "ended");
-    shared.journal.connection_ended(ending);
+    journal.connection_ended(gateway.port, ending);
     Ok(())
 }
 
@@ -86,7 +85,7 @@ enum Client {
 
 /// Moves the bytes until something ends it; all sockets but `socket` are closed on return.
 async fn run(
-    shared: &Shared,
+    gateway: &Gateway,
     id: u64,
     client: impl AsyncRead + AsyncWrite,
     upstream: UnixStream,
@@ -97,9 +96,9 @@ async fn run(
     let (upstream_in, upstream_out) = upstream.into_split();
     let (expiry, mut expires) = watch::channel(None);
     let client_is_done = AtomicBool::new(false);
-    let to_client = to_client(shared, upstream_in, client_out);
+    let to_client = to_client(gateway, upstream_in, client_out);
     let to_server = async {
-        match to_server(shared, id, client_in, upstream_out, &expiry).await {
+        match to_server(gateway, id, client_in, upstream_out, &expiry).await {
             Half::Done => {
                 client_is_done.store(true, Ordering::Relaxed);
                 // The server answers what it has, and closes.
@@ -170,15 +169,16 @@ enum Half {
 
 /// From the client to the server, sign-ins rewritten.
 async fn to_server(
-    shared: &Shared,
+    gateway: &Gateway,
     id: u64,
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     expiry: &watch::Sender<Option<Instant>>,
 ) -> Half {
-    let mut freeze = shared.faults.freeze.subscribe();
+    let mut freeze = gateway.flow.freeze.subscribe();
     let flows = |freeze| freeze != Freeze::Both;
-    let mut scanner = Scanner::default();
+    let (shared, port) = (&*gateway.shared, gateway.port);
+    let mut scanner = Scanner::looking_for(gateway.blocked.names());
     let (mut buffer, mut out) = (vec![0; BUFFER], Vec::with_capacity(2 * BUFFER));
     loop {
         wait_for_flow(&mut freeze, flows).await;
@@ -195,16 +195,18 @@ async fn to_server(
         out.clear();
         let mut deadline = None;
         scanner.feed(&buffer[..length], &mut out, |arguments, out| {
-            let Some(verdict) = sign_in(shared, arguments, out) else { return false };
-            let record = verdict.record(id);
-            tracing::info!(connection = id, oid = record.oid, refused = ?record.reason, "sign-in");
+            let Some(verdict) = sign_in(shared, arguments, out) else {
+                return gateway.blocked.rewrite(arguments, out);
+            };
+            let record = verdict.record(id, port);
+            tracing::info!(connection = id, port, oid = record.oid, refused = ?record.reason, "sign-in");
             shared.journal.auth(record);
             if verdict.accepted() {
                 deadline = Some(verdict.expires_on.map(instant));
             }
             true
         });
-        shared.journal.commands(scanner.take_commands());
+        shared.journal.commands(&gateway.commands, scanner.take_commands());
         if let Some(deadline) = deadline {
             expiry.send_replace(deadline);
         }
@@ -216,11 +218,11 @@ async fn to_server(
 
 /// From the server to the client, untouched.
 async fn to_client(
-    shared: &Shared,
+    gateway: &Gateway,
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
 ) -> Ending {
-    let mut freeze = shared.faults.freeze.subscribe();
+    let mut freeze = gateway.flow.freeze.subscribe();
     let flows = |freeze| freeze == Freeze::None;
     let mut buffer = vec![0; BUFFER];
     loop {

@@ -1,67 +1,97 @@
 //! The token gateway: a listener in front of a real `redis-server` that lets no one in without a good token.
 
+mod blocked;
 mod connection;
 pub(crate) mod scanner;
 mod sign_in;
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    io::{self, Write as _},
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use rustls::ServerConfig;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpStream, UnixStream},
+    task::AbortHandle,
+};
 
-use crate::{faults::Admission, state::Shared};
+use crate::{
+    flow::{Admission, Flow},
+    listener::Listener,
+    nodes::Node,
+    state::Shared,
+};
+use blocked::Blocked;
+
+/// Which server stands behind a gateway.
+pub(crate) enum Target {
+    /// The one of this node.
+    Node(Arc<Node>),
+    /// That of any node that runs, chosen for each connection.
+    Any,
+}
 
 /// One gateway: how it speaks to clients, and which server stands behind it.
-#[derive(Clone)]
 pub(crate) struct Gateway {
-    pub(crate) shared: Arc<Shared>,
+    shared: Arc<Shared>,
+    port: u16,
     /// No TLS when `None`.
-    pub(crate) tls: Option<Arc<ServerConfig>>,
-    /// The socket of the server behind.
-    pub(crate) upstream: PathBuf,
+    tls: Option<Arc<ServerConfig>>,
+    target: Target,
+    blocked: Blocked,
+    flow: Arc<Flow>,
+    commands: Arc<AtomicU64>,
 }
 
 impl Gateway {
-    /// Listens on a free loopback port for the life of the runtime.
-    pub(crate) async fn open(self) -> io::Result<SocketAddr> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let address = listener.local_addr()?;
-        let gateway = Arc::new(self);
-        tokio::spawn(gateway.listen(listener, address));
-        Ok(address)
-    }
-
-    async fn listen(self: Arc<Self>, listener: TcpListener, address: SocketAddr) {
-        let mut admission = self.shared.faults.admission.subscribe();
-        // The port may have been closed before this task first ran.
-        let mut listener = Some(listener).filter(|_| *admission.borrow() != Admission::Closed);
-        while admission.wait_for(|admission| *admission != Admission::Closed).await.is_ok() {
-            let current = match listener.take() {
-                Some(listener) => listener,
-                None => match TcpListener::bind(address).await {
-                    Ok(listener) => listener,
-                    Err(error) => return tracing::error!(%address, %error, "cannot listen again"),
-                },
-            };
-            loop {
-                tokio::select! {
-                    biased;
-                    Ok(_) = admission.wait_for(|admission| *admission == Admission::Closed) => break,
-                    accepted = current.accept() => {
-                        if let Ok((stream, _)) = accepted {
-                            self.admit(stream);
-                        }
-                    }
-                }
-            }
-        }
+    /// Serves the clients of a port for the life of the runtime, or until the task is aborted.
+    pub(crate) fn open(
+        shared: Arc<Shared>,
+        tls: Option<Arc<ServerConfig>>,
+        target: Target,
+        listener: Listener,
+    ) -> AbortHandle {
+        let port = listener.port();
+        let gateway = Arc::new(Self {
+            port,
+            tls,
+            target,
+            blocked: Blocked::of(&shared.options),
+            flow: shared.faults.flows.open(port),
+            commands: shared.journal.command_counter(port),
+            shared,
+        });
+        let admission = gateway.flow.admission.subscribe();
+        let serve = move |stream| gateway.admit(stream);
+        let listening = listener.accept(admission, |admission| *admission != Admission::Closed, serve);
+        tokio::spawn(listening).abort_handle()
     }
 
     fn admit(self: &Arc<Self>, stream: TcpStream) {
-        if *self.shared.faults.admission.borrow() == Admission::Open {
+        if *self.flow.admission.borrow() == Admission::Open {
             tokio::spawn(connection::serve(self.clone(), stream));
         } else {
             self.shared.journal.turned_away();
         }
+    }
+
+    async fn connect(&self) -> io::Result<UnixStream> {
+        let node = match &self.target {
+            Target::Node(node) => Some(node.clone()),
+            Target::Any => self.shared.nodes.any(),
+        };
+        UnixStream::connect(node.ok_or(io::ErrorKind::NotConnected)?.socket()).await
+    }
+}
+
+/// Appends a command in RESP.
+fn encode<'a>(arguments: impl Iterator<Item = &'a [u8]> + Clone, out: &mut Vec<u8>) {
+    // Writing to a vector cannot fail.
+    let _ = write!(out, "*{}\r\n", arguments.clone().count());
+    for argument in arguments {
+        let _ = write!(out, "${}\r\n", argument.len());
+        out.extend_from_slice(argument);
+        out.extend_from_slice(b"\r\n");
     }
 }

@@ -1,8 +1,6 @@
 //! Judges a sign-in as Azure does, and rewrites it so that the real server gives the answer, in order.
 
-use std::io::Write as _;
-
-use super::scanner::SignIn;
+use super::scanner::Command;
 use crate::{
     state::Shared,
     stats::{AuthRecord, Refusal, now},
@@ -27,9 +25,10 @@ impl Verdict {
         self.refusal.is_none()
     }
 
-    pub(super) fn record(&self, connection: u64) -> AuthRecord {
+    pub(super) fn record(&self, connection: u64, port: u16) -> AuthRecord {
         AuthRecord {
             connection,
+            port,
             time: now(),
             oid: self.oid.clone(),
             uti: self.uti.clone(),
@@ -47,7 +46,7 @@ struct Credentials {
 }
 
 /// Judges the sign-in in this command and appends the rewritten command; `None` when there is none in it.
-pub(super) fn sign_in(shared: &Shared, arguments: SignIn<'_>, out: &mut Vec<u8>) -> Option<Verdict> {
+pub(super) fn sign_in(shared: &Shared, arguments: Command<'_>, out: &mut Vec<u8>) -> Option<Verdict> {
     let place = locate(arguments)?;
     let user = place.user.map_or(&b"default"[..], |at| arguments[at]);
     let verdict = judge(shared, user, arguments[place.password]);
@@ -57,24 +56,24 @@ pub(super) fn sign_in(shared: &Shared, arguments: SignIn<'_>, out: &mut Vec<u8>)
         // Nobody has this password; so the server refuses in its own words.
         b"refused"
     };
-    // Writing to a vector cannot fail.
-    let _ = write!(out, "*{}\r\n", arguments.len());
-    for (at, argument) in arguments.iter().enumerate() {
-        let argument = if at == place.password { password } else { argument };
-        let _ = write!(out, "${}\r\n", argument.len());
-        out.extend_from_slice(argument);
-        out.extend_from_slice(b"\r\n");
-    }
+    let rewritten = arguments.iter().enumerate();
+    super::encode(
+        rewritten.map(|(at, argument)| if at == place.password { password } else { argument }),
+        out,
+    );
     Some(verdict)
 }
 
-fn locate(arguments: SignIn<'_>) -> Option<Credentials> {
+fn locate(arguments: Command<'_>) -> Option<Credentials> {
     if arguments[0].eq_ignore_ascii_case(b"AUTH") {
         return match arguments.len() {
             2 => Some(Credentials { user: None, password: 1 }),
             3 => Some(Credentials { user: Some(1), password: 2 }),
             _ => None,
         };
+    }
+    if !arguments[0].eq_ignore_ascii_case(b"HELLO") {
+        return None;
     }
     // HELLO protover [AUTH user password] [SETNAME name]
     let mut at = 2;

@@ -56,7 +56,19 @@ pub struct Redis {
 
 impl Redis {
     pub async fn connect(emulator: &Emulator) -> io::Result<Self> {
-        Ok(Self { stream: BufReader::new(tls(emulator, &emulator.endpoint()).await?) })
+        Self::connect_to(emulator, emulator.port()).await
+    }
+
+    /// A client of the gateway on this port.
+    pub async fn connect_to(emulator: &Emulator, port: u16) -> io::Result<Self> {
+        Ok(Self { stream: BufReader::new(tls(emulator, &format!("localhost:{port}")).await?) })
+    }
+
+    /// The same, signed in with the access key.
+    pub async fn signed_in_to(emulator: &Emulator, port: u16) -> io::Result<Self> {
+        let mut redis = Self::connect_to(emulator, port).await?;
+        let answer = redis.call(&["AUTH", &emulator.access_key().expect("a key")]).await?;
+        if answer == "+OK" { Ok(redis) } else { Err(io::Error::other(answer)) }
     }
 
     pub async fn send(&mut self, arguments: &[&str]) -> io::Result<()> {
@@ -78,6 +90,12 @@ impl Redis {
     pub async fn call(&mut self, arguments: &[&str]) -> io::Result<String> {
         self.send(arguments).await?;
         self.line().await
+    }
+
+    /// The whole answer, if it is one value: a status, an error, a number or a string.
+    pub async fn value(&mut self, arguments: &[&str]) -> io::Result<String> {
+        let line = self.call(arguments).await?;
+        if line.starts_with('$') && line != "$-1" { self.line().await } else { Ok(line) }
     }
 
     /// Completes when the other side has ended the connection.
