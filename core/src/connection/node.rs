@@ -205,6 +205,13 @@ impl Node {
         self.cache.as_ref()?.recall(request)
     }
 
+    /// Gives up replies that these requests, sent over another connection, may have made stale.
+    pub(super) fn forget_changed(&self, requests: &Batch) {
+        if let Some(cache) = &self.cache {
+            cache.forget_changed(requests);
+        }
+    }
+
     /// Gives up all replies that are kept here.
     pub(super) fn forget_replies(&self) {
         if let Some(cache) = &self.cache {

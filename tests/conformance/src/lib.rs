@@ -6,6 +6,7 @@ pub mod churn;
 pub mod collector;
 pub mod load;
 pub mod raw;
+pub mod versions;
 
 use keyless::credential::{Credential, CredentialOptions};
 use keyless::event::{Event, EventMask};
