@@ -123,6 +123,11 @@ async fn first_flight(
         batch.push_own(&["CLIENT", "TRACKING", "ON"]);
         batch.len() - 1
     });
+    if resp3 {
+        // Servers that announce their maintenance do so to those who ask; all others refuse, and that is all right.
+        // Without an address in the announcement, the endpoint's name leads to the new place.
+        batch.push_own(&["CLIENT", "MAINT_NOTIFICATIONS", "ON", "moving-endpoint-type", "none"]);
+    }
     if settings.readonly {
         batch.push_own(&["READONLY"]);
     }
