@@ -7,7 +7,8 @@ use keyless::event::EventMask;
 use keyless::{Client, Options};
 use keyless_conformance::raw::Raw;
 use keyless_conformance::{SOON, eventually};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 const WRITERS: usize = 9;
@@ -48,28 +49,29 @@ pub(super) async fn server_loading(scale: Scale) -> Row {
     let patient = |options: Options| options.with_command_timeout(SOON);
     let rig = Rig::new(|emulator| emulator.redis_config = config, patient).await;
     let journal = Journal::start(&rig.client, WRITERS);
-    let (times, said) = (scale.times(1, 20), AtomicU64::new(0));
+    let times = scale.times(1, 20);
+    let mut said = 0;
     for _ in 0..times {
         journal.progress(10_000).await;
-        let over = AtomicBool::new(false);
-        let ask = async {
-            while !over.load(Ordering::Relaxed) {
-                let asked = rig.emulator.cluster().command(rig.emulator.port(), &["GET", "x"]).await;
+        let over = Arc::new(AtomicBool::new(false));
+        let (cluster, port, ended) = (rig.emulator.cluster(), rig.emulator.port(), Arc::clone(&over));
+        let asking = tokio::spawn(async move {
+            let mut said = 0u64;
+            while !ended.load(Ordering::Relaxed) {
+                let asked = cluster.command(port, &["GET", "x"]).await;
                 let text = asked.ok().and_then(|reply| reply.text()).unwrap_or_default();
-                said.fetch_add(u64::from(text.starts_with("LOADING")), Ordering::Relaxed);
+                said += u64::from(text.starts_with("LOADING"));
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-        };
-        let restart = async {
-            rig.block(|emulator| emulator.restart_redis().expect("a restart")).await;
-            over.store(true, Ordering::Relaxed);
-        };
-        tokio::join!(ask, restart);
+            said
+        });
+        rig.block(|emulator| emulator.restart_redis().expect("a restart")).await;
+        over.store(true, Ordering::Relaxed);
+        said += asking.await.expect("an end");
         journal.progress(500).await;
     }
     let errors = journal.errors();
     assert!(!errors.values().any(|(_, error)| error.server_code() == Some("LOADING")), "{errors:?}");
-    let said = said.load(Ordering::Relaxed);
     assert!(said > 0, "the server was never seen loading");
     let row = Row { injected: times, ..journal.audit(&rig.emulator).await };
     row.remark(format!("LOADING seen {said} times, by no caller"))

@@ -40,7 +40,8 @@ impl Received {
             match soon("a delivery", subscriber.next()).await.expect("a delivery") {
                 Delivery::Message(message) => {
                     let text = std::str::from_utf8(&message.payload).expect("text");
-                    let number: u64 = text.trim_start_matches('0').parse().unwrap_or_default();
+                    let number: u64 =
+                        text.split(' ').next().and_then(|number| number.parse().ok()).expect("a number");
                     let missing = number.saturating_sub(self.next);
                     *(if told { &mut self.in_gaps } else { &mut self.lost }) += missing;
                     self.twice += u64::from(number < self.next);
@@ -121,7 +122,7 @@ async fn publish(client: Client, stop: Arc<AtomicBool>, end: Arc<AtomicU64>) -> 
 
 /// A subscriber that takes nothing for a while, until the server has enough of it and ends the connection.
 pub(super) async fn output_buffer_exceeded(scale: Scale) -> Row {
-    const SIZE: usize = 64 << 10;
+    let filling = "x".repeat(64 << 10);
     let rig = Rig::plain().await;
     let set = rig.direct(&["CONFIG", "SET", "client-output-buffer-limit", "pubsub 1mb 0 0"]).await;
     assert_eq!(set, "OK");
@@ -134,7 +135,7 @@ pub(super) async fn output_buffer_exceeded(scale: Scale) -> Row {
         rig.emulator.faults().freeze(Freeze::ToClient, None);
         while rig.emulator.stats().connections.closed_by_server == closed {
             // Nobody listens any more once the server has ended the connection.
-            let payload = format!("{number:0SIZE$}");
+            let payload = format!("{number} {filling}");
             rig.direct(&["PUBLISH", "news", &payload]).await;
             number += 1;
             assert!(number < 10_000 * time, "the server never had enough");
@@ -146,7 +147,7 @@ pub(super) async fn output_buffer_exceeded(scale: Scale) -> Row {
         rig.emulator.faults().thaw();
         let restored = usize::try_from(time).expect("a small number");
         rig.events.wait(EventMask::CONNECTION_RESTORED, restored, SOON).await;
-        let payload = format!("{number:0SIZE$}");
+        let payload = format!("{number} {filling}");
         assert_eq!(rig.direct(&["PUBLISH", "news", &payload]).await, "1", "subscribed again");
         number += 1;
         received.until(&mut subscriber, &AtomicU64::new(number)).await;
