@@ -23,7 +23,7 @@ pub mod token;
 mod trust;
 
 pub use client::{Client, Identity, NodeInfo, Pipeline, Scan, ScanOptions};
-pub use connection::{Batch, CompletionSink, MAX_ARGUMENT_BYTES, Replies};
+pub use connection::{Batch, CacheStats, CompletionSink, MAX_ARGUMENT_BYTES, Replies};
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorCode, Result};
 pub use options::Options;

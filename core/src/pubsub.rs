@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -96,6 +97,8 @@ impl Default for SubscriberOptions {
 pub(crate) struct Queue {
     options: SubscriberOptions,
     state: Mutex<Waiting>,
+    /// What all subscribers of the client have dropped.
+    dropped_by_all: Arc<AtomicU64>,
 }
 
 #[derive(Default)]
@@ -108,9 +111,34 @@ struct Waiting {
     waker: Option<Waker>,
 }
 
+impl Waiting {
+    /// Drops the oldest message, if there is any. A gap is told however slow the subscriber is.
+    fn drop_oldest(&mut self) -> bool {
+        let Some(oldest) = self.items.iter().position(|item| matches!(item, Delivery::Message(_))) else {
+            return false;
+        };
+        self.items.remove(oldest);
+        self.merge_gaps(oldest);
+        self.untold += 1;
+        self.dropped += 1;
+        true
+    }
+
+    /// Makes one gap of two with nothing between them, so that there are never many.
+    fn merge_gaps(&mut self, second: usize) {
+        if let Some(first) = second.checked_sub(1)
+            && let Some(&Delivery::Gap(before)) = self.items.get(first)
+            && let Some(Delivery::Gap(after)) = self.items.get_mut(second)
+        {
+            *after += before;
+            self.items.remove(first);
+        }
+    }
+}
+
 impl Queue {
-    pub(crate) fn new(options: SubscriberOptions) -> Arc<Self> {
-        Arc::new(Self { options, state: Mutex::default() })
+    pub(crate) fn new(options: SubscriberOptions, dropped_by_all: Arc<AtomicU64>) -> Arc<Self> {
+        Arc::new(Self { options, state: Mutex::default(), dropped_by_all })
     }
 
     /// Adds a message; gives whom to wake.
@@ -122,9 +150,8 @@ impl Queue {
         if state.items.len() >= self.options.capacity.max(1) {
             match self.options.overflow {
                 Overflow::DropOldest => {
-                    if let Some(Delivery::Message(_)) = state.items.pop_front() {
-                        state.untold += 1;
-                        state.dropped += 1;
+                    if state.drop_oldest() {
+                        self.dropped_by_all.fetch_add(1, Ordering::Relaxed);
                     }
                 }
                 Overflow::Disconnect => {
@@ -145,6 +172,8 @@ impl Queue {
     pub(crate) fn gap(&self, outage: Duration) -> Option<Waker> {
         let mut state = self.state.lock();
         state.items.push_back(Delivery::Gap(outage));
+        let last = state.items.len() - 1;
+        state.merge_gaps(last);
         state.waker.take()
     }
 
@@ -179,8 +208,10 @@ impl Queue {
 /// Receives messages of any number of channels, patterns and shard channels.
 ///
 /// Messages come over the client's shared connection. After a reconnect everything is subscribed again before
-/// any command is sent, and a [`Delivery::Gap`] says that messages may have been missed. Dropping the
-/// subscriber ends its subscriptions.
+/// any command is sent, and a [`Delivery::Gap`] says that messages may have been missed; so does
+/// [`Event::SubscriptionGap`](crate::event::Event::SubscriptionGap). Where the server speaks RESP2 subscriptions have a
+/// connection of their own, which is replaced before its token ends without losing or repeating a message. Dropping
+/// the subscriber ends its subscriptions.
 pub struct Subscriber {
     client: Client,
     queue: Arc<Queue>,
@@ -189,7 +220,7 @@ pub struct Subscriber {
 impl Client {
     /// A subscriber without subscriptions yet.
     pub fn subscriber(&self, options: SubscriberOptions) -> Subscriber {
-        Subscriber { client: self.clone(), queue: Queue::new(options) }
+        Subscriber { client: self.clone(), queue: Queue::new(options, self.messages_dropped()) }
     }
 }
 
@@ -199,7 +230,7 @@ impl Subscriber {
     /// # Errors
     /// The server's refusal ([`ErrorCode::NoPermission`] ...), [`ErrorCode::Timeout`] when no confirmation
     /// comes within `command_timeout` (the subscription stays wanted and is made as soon as it can be),
-    /// [`ErrorCode::Closed`], [`ErrorCode::InvalidCommand`] on a RESP2 connection.
+    /// [`ErrorCode::Closed`].
     pub async fn subscribe<N: AsRef<[u8]>>(&self, channels: &[N]) -> Result<()> {
         self.client.subscribe(Kind::Channel, names(channels), &self.queue).await
     }
@@ -264,13 +295,17 @@ mod tests {
         Message { kind: Kind::Channel, pattern: None, channel: "c".into(), payload: vec![number].into() }
     }
 
+    fn queue(capacity: usize, overflow: Overflow) -> Arc<Queue> {
+        Queue::new(SubscriberOptions { capacity, overflow }, Arc::default())
+    }
+
     fn take(queue: &Queue) -> Poll<Result<Delivery>> {
         queue.poll(&mut Context::from_waker(Waker::noop()))
     }
 
     #[test]
     fn a_slow_subscriber_loses_the_oldest_and_is_told_how_many() {
-        let queue = Queue::new(SubscriberOptions { capacity: 2, overflow: Overflow::DropOldest });
+        let queue = queue(2, Overflow::DropOldest);
         (0..5).for_each(|number| drop(queue.put(message(number))));
         assert!(matches!(take(&queue), Poll::Ready(Ok(Delivery::Dropped(3)))));
         assert_eq!(take(&queue).map(Result::unwrap), Poll::Ready(Delivery::Message(message(3))));
@@ -279,8 +314,28 @@ mod tests {
     }
 
     #[test]
+    fn gaps_are_told_to_a_slow_subscriber_too() {
+        let queue = queue(2, Overflow::DropOldest);
+        let second = Duration::from_secs(1);
+        for number in 0..5 {
+            drop(queue.put(message(number)));
+            drop(queue.gap(second));
+        }
+        assert_eq!(queue.dropped_by_all.load(Ordering::Relaxed), 4);
+        for expected in [
+            Delivery::Dropped(4),
+            Delivery::Gap(second * 4),
+            Delivery::Message(message(4)),
+            Delivery::Gap(second),
+        ] {
+            assert_eq!(take(&queue).map(Result::unwrap), Poll::Ready(expected));
+        }
+        assert!(take(&queue).is_pending());
+    }
+
+    #[test]
     fn a_slow_subscriber_is_cut_off_if_it_asked_for_that() {
-        let queue = Queue::new(SubscriberOptions { capacity: 1, overflow: Overflow::Disconnect });
+        let queue = queue(1, Overflow::Disconnect);
         (0..3).for_each(|number| drop(queue.put(message(number))));
         assert_eq!(take(&queue).map(Result::unwrap), Poll::Ready(Delivery::Message(message(0))));
         assert!(matches!(take(&queue), Poll::Ready(Err(error)) if error.code() == ErrorCode::BacklogFull));

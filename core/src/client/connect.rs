@@ -1,6 +1,7 @@
 //! From options and an identity to a client: everything is checked before anything is sent.
 
 use super::{Client, Identity};
+use crate::connection::cache::CacheLimits;
 use crate::connection::outbox::Limits;
 use crate::connection::settings::{ClusterSettings, Settings, SignIn, Target, TlsSettings};
 use crate::connection::tls::{TlsConfig, server_name};
@@ -9,6 +10,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::options::{Backlog, ClusterMode, Options, Protocol, ReadFrom};
 use crate::token::TokenSource;
 use std::sync::Arc;
+use std::time::Duration;
 
 impl Client {
     /// Connects with what the options say: the access key if they hold one, otherwise Microsoft Entra ID with
@@ -73,7 +75,7 @@ fn settings(options: &Options, sign_in: SignIn) -> Result<Settings> {
         resp3: options.protocol() == Protocol::Resp3,
         connect_timeout: options.connect_timeout(),
         command_timeout: options.command_timeout(),
-        keep_alive: Some(options.keep_alive()).filter(|after| !after.is_zero()),
+        keep_alive: keep_alive(options),
         tcp_keep_alive: options.tcp_keep_alive(),
         client_name: options.client_name().map(Into::into),
         set_client_info: options.set_client_info(),
@@ -89,6 +91,11 @@ fn settings(options: &Options, sign_in: SignIn) -> Result<Settings> {
             requests: usize::try_from(options.backlog_limit()).unwrap_or(usize::MAX),
             bytes: usize::try_from(options.backlog_limit_bytes()).unwrap_or(usize::MAX),
         },
+        blocking_connections: options.blocking_connections() as usize,
+        cache: (options.cache_size() > 0).then(|| CacheLimits {
+            bytes: usize::try_from(options.cache_size()).unwrap_or(usize::MAX),
+            max_age: options.cache_max_age(),
+        }),
         tunnel: options.tunnel().map(|tunnel| (tunnel.host().to_owned(), tunnel.port())),
         sign_in,
         cluster: (options.cluster() != ClusterMode::Off).then(|| ClusterSettings {
@@ -100,6 +107,16 @@ fn settings(options: &Options, sign_in: SignIn) -> Result<Settings> {
         fixed_tls_name: options.tls_host().is_some(),
         readonly: false,
     })
+}
+
+/// After how much silence a connection is pinged.
+fn keep_alive(options: &Options) -> Option<Duration> {
+    let wanted = Some(options.keep_alive()).filter(|after| !after.is_zero());
+    if options.cache_size() == 0 {
+        return wanted;
+    }
+    // Reads that are answered here do not notice that the connection, and with it all news, is gone.
+    Some(wanted.map_or(options.command_timeout(), |after| after.min(options.command_timeout())))
 }
 
 fn tls_config(options: &Options) -> Result<TlsConfig> {

@@ -11,7 +11,11 @@ pub use identity::Identity;
 pub use pipeline::Pipeline;
 pub use scan::{Scan, ScanOptions};
 
+use crate::connection::blocking::wait::For;
+use crate::connection::blocking::{Answers, Call};
 use crate::connection::cluster::Discovery;
+use crate::connection::command::would_wait;
+use crate::connection::decode::decode;
 use crate::connection::node::{Node, State, Wish, closed, times};
 use crate::connection::settings::{Settings, SignIn};
 use crate::connection::supervisor::supervise;
@@ -27,7 +31,7 @@ use redis::{Cmd, FromRedisValue, Value};
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 use waiter::Waiter;
 
@@ -49,6 +53,8 @@ struct Inner {
     disabled: Vec<String>,
     /// The source whose events this client passes on, and the handler that does so.
     source: Option<(TokenSource, HandlerId)>,
+    /// Messages that subscribers lost by being slow.
+    messages_dropped: Arc<AtomicU64>,
 }
 
 impl Drop for Inner {
@@ -73,6 +79,14 @@ pub struct NodeInfo {
     pub slots: Option<usize>,
     /// Whether it is connected and signed in.
     pub ready: bool,
+}
+
+/// What became of a command that was handed over.
+enum Sent {
+    /// Its reply is to come.
+    Waits(Waiter),
+    /// Its reply was kept here.
+    Known(Bytes),
 }
 
 thread_local! {
@@ -100,8 +114,14 @@ impl Client {
         let discovery = Arc::new(Discovery::new(thread));
         let connect_timeout = settings.connect_timeout;
         let node = Arc::new(Node::new(settings, events.clone()).with_discovery(Arc::clone(&discovery)));
-        let inner =
-            Inner { node: Arc::clone(&node), discovery: Arc::clone(&discovery), events, disabled, source };
+        let inner = Inner {
+            node: Arc::clone(&node),
+            discovery: Arc::clone(&discovery),
+            events,
+            disabled,
+            source,
+            messages_dropped: Arc::default(),
+        };
         let client = Self(Arc::new(inner));
         runtime::io(thread)?.spawn(supervise(Arc::clone(&node)));
         match node.settled().await {
@@ -122,7 +142,23 @@ impl Client {
 
     /// Sends one command and waits for its reply, converted to `T` as the redis crate does.
     ///
-    /// Gives up after the option `command_timeout`. Dropping the future drops the wait, not the command.
+    /// With client-side caching (option `cache_size`) a read may be answered without asking the server: see
+    /// README.md. Gives up after the option `command_timeout`. Dropping the future drops the wait, not the command.
+    ///
+    /// A command that waits on the server (`BLPOP`, `BRPOP`, `BLMOVE`, `BLMPOP`, `BRPOPLPUSH`, `BZPOPMIN`, `BZPOPMAX`,
+    /// `BZMPOP`; `XREAD` and `XREADGROUP` with `BLOCK`) has a connection of its own meanwhile, out of the node's
+    /// `blocking_connections`, and its time limit is its own timeout (0: none) with `command_timeout` on top. A long
+    /// wait goes over the wire in slices, so that the connection can be signed in again between two of them; with each
+    /// slice it joins the end of the server's queue of those who wait for the same key. `$` in `XREAD` is looked up
+    /// once, with `XREVRANGE`.
+    ///
+    /// Dropping the future of such a command closes its connection at once. An element that the server took out before
+    /// it noticed is lost with it, as are those that were on their way: within about the time of one round trip, or
+    /// until TCP gives up where the network path is gone. Where that matters use `BLMOVE` or `XREADGROUP`, which leave
+    /// the element in the cache. A connection that is lost while the server waits ends the call with
+    /// [`ErrorCode::ConnectionLost`] and `maybe_executed`; only `XREAD` is asked again by itself.
+    ///
+    /// `WAIT` and `WAITAOF` are for the end of a [`Pipeline`].
     ///
     /// # Errors
     /// [`ErrorCode::InvalidCommand`] before anything is sent; [`ErrorCode::Server`],
@@ -130,22 +166,61 @@ impl Client {
     /// [`ErrorCode::NotConnected`], [`ErrorCode::BacklogFull`], [`ErrorCode::Closed`], or what keeps the
     /// connection from being made; [`ErrorCode::UnexpectedReply`] when the reply does not convert.
     pub async fn execute<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
-        convert(self.send(command)?.await?).inspect_err(|error| self.counted(error, 1))
+        if let Some(call) = Call::of(command) {
+            if call.acknowledges() {
+                return Err(would_wait(call.name(), For::Acknowledgements));
+            }
+            let answer = Box::pin(self.block(call)).await?.pop().unwrap_or_default();
+            return convert(decode(&answer)?).inspect_err(|error| self.counted(error, 1));
+        }
+        let value = match self.send(command)? {
+            Sent::Waits(waiter) => waiter.await?,
+            Sent::Known(reply) => {
+                // A loop of reads that are answered here must let other tasks of its runtime run.
+                tokio::task::coop::consume_budget().await;
+                decode(&reply)?
+            }
+        };
+        convert(value).inspect_err(|error| self.counted(error, 1))
     }
 
-    fn send(&self, command: &Cmd) -> Result<Waiter> {
-        let (waiter, sink) = Waiter::new();
+    /// Lets a command wait on a connection of its own, on the thread that has the timers.
+    async fn block(&self, call: Call) -> Result<Answers> {
+        call.check(&self.0.disabled)?;
+        match self.0.discovery.cluster() {
+            None => Arc::clone(&self.0.node).block(call).await,
+            Some(cluster) => cluster.block(call).await,
+        }
+    }
+
+    fn send(&self, command: &Cmd) -> Result<Sent> {
         ENCODER.with_borrow_mut(|batch| {
             batch.clear();
             batch.push_cmd(command).inspect_err(|error| self.counted(error, 1))?;
-            self.submit(batch, 0, sink)
-        })?;
-        Ok(waiter)
+            if let Some(reply) = self.recall(&batch.bytes) {
+                return Ok(Sent::Known(reply));
+            }
+            let (waiter, sink) = Waiter::new();
+            self.submit(batch, 0, sink)?;
+            Ok(Sent::Waits(waiter))
+        })
+    }
+
+    /// The reply to an encoded read, if client-side caching has it.
+    ///
+    /// For those who submit batches: what they submit is always sent. Of a batch of one command the reply is kept.
+    pub fn recall(&self, request: &[u8]) -> Option<Bytes> {
+        self.0.node.settings.cache?;
+        match self.0.discovery.cluster() {
+            None => self.0.node.recall(request),
+            Some(cluster) => cluster.recall(request),
+        }
     }
 
     /// Hands encoded commands over; their replies go to `sink`, tagged `first_tag`, `first_tag + 1`, ...
     ///
-    /// Never blocks. The commands are sent as one contiguous piece. The batch is empty afterwards.
+    /// Never blocks. The commands are sent as one contiguous piece. The batch is empty afterwards. Reads are sent
+    /// even where client-side caching has their replies: see [`Client::recall`].
     ///
     /// # Errors
     /// [`ErrorCode::NotConnected`], [`ErrorCode::BacklogFull`] or [`ErrorCode::Closed`]: nothing was taken,
@@ -279,7 +354,11 @@ impl Client {
         let node = &self.0.node;
         let mut stats = Stats { endpoint: Arc::clone(node.settings.label()), ..Stats::default() };
         node.counters.fill(&mut stats);
-        self.all_nodes().for_each(|node| stats.add(node.figures()));
+        for node in self.all_nodes() {
+            stats.add(node.figures());
+            stats.cache += node.cache_stats();
+        }
+        stats.messages_dropped = self.0.messages_dropped.load(Ordering::Relaxed);
         stats.events_dropped = self.0.events.dropped();
         if let Some((source, _)) = &self.0.source {
             source.state().fill(&mut stats, SystemTime::now());
@@ -302,6 +381,11 @@ impl Client {
         }
         let work = Arc::clone(&self.0.node).subscribe(kind, names, Arc::clone(queue));
         runtime::io(0)?.spawn(work).await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Where its subscribers count what they lose.
+    pub(crate) fn messages_dropped(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.0.messages_dropped)
     }
 
     /// Ends a queue's subscriptions.

@@ -1,6 +1,9 @@
 //! Several commands at once: sent as one piece, answered as a list; as a transaction if asked for.
 
 use super::{Client, convert};
+use crate::connection::blocking::Call;
+use crate::connection::blocking::wait::For;
+use crate::connection::command::would_wait;
 use crate::connection::decode::decode;
 use crate::connection::{Batch, CompletionSink, Replies};
 use crate::error::{Error, ErrorCode, Result};
@@ -16,6 +19,10 @@ use std::task::{Poll, Waker};
 /// As a pipeline each command succeeds or fails for itself. As a transaction (`MULTI` ... `EXEC`) the server
 /// runs all of them with no other command in between, or none.
 ///
+/// The last command of a pipeline may be `WAIT` or `WAITAOF`: then all of it goes over one connection of its own, as
+/// commands that wait do (see [`Client::execute`]), since they count who has the writes of their own connection. A long
+/// wait is cut into slices; the count is that of the whole wait.
+///
 /// ```
 /// let mut pipeline = keyless::Pipeline::transaction();
 /// pipeline.add(redis::cmd("INCR").arg("visits")).add(redis::cmd("EXPIRE").arg("visits").arg(60));
@@ -25,6 +32,8 @@ use std::task::{Poll, Waker};
 pub struct Pipeline {
     batch: Batch,
     transaction: bool,
+    /// `WAIT` or `WAITAOF`, which ends the pipeline.
+    wait: Option<Call>,
     /// Why a command could not be added; reported by `execute`.
     refused: Option<Error>,
 }
@@ -42,20 +51,32 @@ impl Pipeline {
 
     /// Adds a command. One that cannot be sent makes the execution fail before anything is sent.
     pub fn add(&mut self, command: &Cmd) -> &mut Self {
-        if let Err(error) = self.batch.push_cmd(command) {
-            self.refused.get_or_insert(error);
+        match Call::of(command).filter(Call::acknowledges) {
+            Some(wait) if !self.transaction && self.wait.is_none() => self.wait = Some(wait),
+            Some(wait) => {
+                self.refused.get_or_insert_with(|| would_wait(wait.name(), For::Acknowledgements));
+            }
+            None => {
+                let added = match &self.wait {
+                    Some(wait) => Err(would_wait(wait.name(), For::Acknowledgements)),
+                    None => self.batch.push_cmd(command),
+                };
+                if let Err(error) = added {
+                    self.refused.get_or_insert(error);
+                }
+            }
         }
         self
     }
 
     /// How many commands it holds.
     pub fn len(&self) -> usize {
-        self.batch.len()
+        self.batch.len() + usize::from(self.wait.is_some())
     }
 
     /// Whether it holds no command.
     pub fn is_empty(&self) -> bool {
-        self.batch.is_empty()
+        self.len() == 0
     }
 }
 
@@ -69,6 +90,10 @@ impl Client {
         if let Some(error) = pipeline.refused {
             self.counted(&error, 1);
             return Err(error);
+        }
+        if let Some(wait) = pipeline.wait {
+            let replies = Box::pin(self.block(wait.after(pipeline.batch))).await?;
+            return Ok(replies.iter().map(|reply| decode(reply)).collect());
         }
         let count = pipeline.batch.len();
         if count == 0 {

@@ -13,7 +13,7 @@ pub const MAX_ARGUMENT_BYTES: usize = 512 << 20;
 /// Encoded commands that are sent as one contiguous piece: nothing of another caller lands between them.
 ///
 /// A batch may be filled again after it was submitted; its memory is kept.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Batch {
     pub(crate) bytes: Vec<u8>,
     /// One past the last byte of each command.
@@ -154,7 +154,7 @@ impl Batch {
     }
 }
 
-fn check_lengths(lengths: impl Iterator<Item = usize>) -> Result<()> {
+pub(super) fn check_lengths(lengths: impl Iterator<Item = usize>) -> Result<()> {
     for length in lengths {
         if length > MAX_ARGUMENT_BYTES {
             return Err(Error::new(

@@ -6,7 +6,7 @@ use super::decode::decode;
 use super::link::Link;
 use super::one_reply::OneReply;
 use super::settings::{Settings, SignIn};
-use super::subscriptions::{Subscriptions, needs_resp3};
+use super::subscriptions::Subscriptions;
 use crate::error::{Error, ErrorCode, Result};
 use crate::secret::Secret;
 use crate::token::{Claims, Token};
@@ -68,7 +68,16 @@ pub(crate) async fn handshake(
             refused => return refused,
         }
     }
-    first_flight(link, settings, login, false).await
+    let map = first_flight(link, settings, login, false).await?;
+    if let Some(cache) = link.cache() {
+        cache.warn(&"the connection speaks RESP2, and the server tells of changes over RESP3 only");
+    }
+    Ok(map)
+}
+
+/// Signs in on a fresh link that shall speak RESP2; see [`handshake`].
+pub(crate) async fn handshake_resp2(link: &Link, settings: &Settings, login: Option<&Login>) -> Result<()> {
+    first_flight(link, settings, login, false).await.map(|_| ())
 }
 
 async fn first_flight(
@@ -107,6 +116,13 @@ async fn first_flight(
         batch.push_own(&["CLIENT", "SETINFO", "LIB-NAME", "keyless"]);
         batch.push_own(&["CLIENT", "SETINFO", "LIB-VER", env!("CARGO_PKG_VERSION")]);
     }
+    // The default mode: the server remembers what was read on this connection. OPTIN would cost a command more
+    // per read, BCAST would tell of keys that nobody here reads, and with NOLOOP nobody would tell what a script
+    // of this client changes.
+    let tracking = (resp3 && link.cache().is_some()).then(|| {
+        batch.push_own(&["CLIENT", "TRACKING", "ON"]);
+        batch.len() - 1
+    });
     if settings.readonly {
         batch.push_own(&["READONLY"]);
     }
@@ -132,6 +148,12 @@ async fn first_flight(
             .retryable(false)
         })?;
     }
+    if let (Some(index), Some(cache)) = (tracking, link.cache()) {
+        match reply(index) {
+            Ok(_) => link.set_tracking(),
+            Err(error) => cache.warn(&format_args!("CLIENT TRACKING was refused ({})", error.message())),
+        }
+    }
     if let Err(error) = reply(last)
         && let Some("LOADING" | "MASTERDOWN") = error.server_code()
     {
@@ -153,7 +175,7 @@ async fn ask(link: &Link, batch: Batch, wait: Duration) -> Result<Vec<Result<Byt
 }
 
 /// Drives the link until so many replies are there.
-async fn driven(link: &Link, replies: &OneReply, count: usize) -> Result<Vec<Result<Bytes>>> {
+pub(super) async fn driven(link: &Link, replies: &OneReply, count: usize) -> Result<Vec<Result<Bytes>>> {
     poll_fn(|cx| {
         if let Poll::Ready(error) = link.poll(cx) {
             // What a server says before it hangs up is the reason.
@@ -176,10 +198,6 @@ fn is_error(said: &[Result<Bytes>]) -> bool {
 /// A refusal is told to those who listen and keeps nobody else from the connection.
 pub(crate) async fn restore(link: &Link, subscriptions: &Subscriptions, wait: Duration) -> Result<()> {
     for change in subscriptions.all() {
-        if !link.is_resp3() {
-            subscriptions.refuse(change.kind, &change.names, &needs_resp3());
-            continue;
-        }
         let answer = Arc::new(OneReply::default());
         link.submit_announced(change.batch, answer.clone(), Instant::now() + wait);
         let first = driven(link, &answer, 1).await?.into_iter().next();

@@ -31,7 +31,7 @@ use tokio::time::timeout;
 const SOON: Duration = Duration::from_secs(20);
 
 fn queue() -> Arc<Queue> {
-    Queue::new(SubscriberOptions::default())
+    Queue::new(SubscriberOptions::default(), Arc::default())
 }
 
 /// A subscription that was begun: the server, if there is one, has been told.

@@ -4,11 +4,13 @@
 //! `supervisor`'s and `reauth`'s.
 
 use super::batch::{Batch, CompletionSink};
+use super::cache::ReplyCache;
 use super::counters::Counters;
 use super::frame::Scanner;
 use super::guests::Guests;
 use super::inflight::{Inflight, Whose};
 use super::outbox::{Block, Outbox, Run};
+use super::push;
 use super::redirect::{Order, Redirected, Rerouter};
 use super::subscriptions::{LinkId, Subscriptions};
 use super::transport::{Received, Transport};
@@ -39,9 +41,14 @@ const MOST_TURNS: usize = 4;
 pub(crate) struct Link {
     id: LinkId,
     resp3: AtomicBool,
+    /// Speaks RESP2 and carries subscriptions alone: arrays are messages.
+    listens: AtomicBool,
+    /// The server tells of changes of what was read on it.
+    tracking: AtomicBool,
     /// There are requests of keyless' own to be written.
     own_waits: AtomicBool,
     subscriptions: Arc<Subscriptions>,
+    cache: Option<Arc<ReplyCache>>,
     /// Takes requests that belong to another node.
     rerouter: Rerouter,
     /// The server's host, which a redirection without a host means.
@@ -139,8 +146,11 @@ impl Link {
         Ok(Self {
             id: NEXT_LINK.fetch_add(1, Ordering::Relaxed),
             resp3: AtomicBool::new(false),
+            listens: AtomicBool::new(false),
+            tracking: AtomicBool::new(false),
             own_waits: AtomicBool::new(false),
             subscriptions,
+            cache: None,
             rerouter,
             peer: peer.into(),
             counters,
@@ -156,6 +166,12 @@ impl Link {
             watched: AtomicBool::new(false),
             received: AtomicU64::new(0),
         })
+    }
+
+    /// With replies kept on this side, of whose changes this connection's server may tell.
+    pub(crate) fn with_cache(mut self, cache: Option<Arc<ReplyCache>>) -> Self {
+        self.cache = cache;
+        self
     }
 
     /// From now on requests are taken from the outbox.
@@ -222,6 +238,26 @@ impl Link {
         self.resp3.store(true, Ordering::Release);
     }
 
+    /// From now on it carries subscriptions alone, in RESP2.
+    pub(crate) fn listen(&self) {
+        self.listens.store(true, Ordering::Release);
+    }
+
+    /// The replies kept on this side, if caching is on.
+    pub(super) fn cache(&self) -> Option<&Arc<ReplyCache>> {
+        self.cache.as_ref()
+    }
+
+    /// Whether the server tells of changes of what was read on it.
+    pub(crate) fn is_tracking(&self) -> bool {
+        self.tracking.load(Ordering::Acquire)
+    }
+
+    /// The server tells of changes of what was read on it.
+    pub(crate) fn set_tracking(&self) {
+        self.tracking.store(true, Ordering::Release);
+    }
+
     /// Ends the time of close watching, unless somebody waits. From then on nobody but the I/O thread writes.
     pub(crate) fn unwatch(&self) -> bool {
         let io = self.io.lock();
@@ -240,6 +276,12 @@ impl Link {
     /// Whether no request is taken from the outbox.
     pub(crate) fn is_draining(&self) -> bool {
         self.closed_for_new.load(Ordering::Acquire)
+    }
+
+    /// Whether a part of what was handed over has not left this process yet.
+    pub(crate) fn has_unsent(&self) -> bool {
+        let io = self.io.lock();
+        !io.own.is_empty() || !io.inflight.unsent().is_empty()
     }
 
     /// How far things are.
@@ -480,6 +522,7 @@ impl Link {
         } = io;
         ends.clear();
         pushes.clear();
+        let listens = self.listens.load(Ordering::Acquire);
         refusals.clear();
         let mut start = 0;
         let mut verdict = Ok(());
@@ -487,7 +530,7 @@ impl Link {
             match scanner.scan(&replies[start..]) {
                 Ok(Some(frame)) => {
                     let end = start + frame.end;
-                    if frame.push {
+                    if frame.push || (listens && is_message(&replies[start..end])) {
                         pushes.push((ends.len(), start, end));
                     } else {
                         if matches!(replies[start], b'-' | b'!') {
@@ -525,12 +568,16 @@ impl Link {
                     return Err(out_of_step());
                 }
                 (from, begin) = (before, push_end);
-                if block[push_start..push_end].starts_with(SHARD_MOVED)
+                let frame = &block[push_start..push_end];
+                if frame.starts_with(SHARD_MOVED)
                     && let Some(rerouter) = self.rerouter.get().and_then(Weak::upgrade)
                 {
                     rerouter.suspect();
                 }
-                self.subscriptions.push(self.id, &block.slice(push_start..push_end), wakers);
+                match (push::kind(frame), &self.cache) {
+                    (b"invalidate", Some(cache)) => cache.invalidate(self.id, frame),
+                    _ => self.subscriptions.push(self.id, &block.slice_ref(frame), wakers),
+                }
             }
             if !inflight.deliver(&block, begin, &ends[from..], wakers, emptied, redirected) {
                 return Err(out_of_step());
@@ -548,6 +595,12 @@ impl Link {
         if redirected.is_empty() {
             return;
         }
+        if let Some(cache) = &self.cache {
+            // Another server will answer, and this one does not tell of changes there.
+            for request in &redirected {
+                cache.void(&request.bytes);
+            }
+        }
         match self.rerouter.get().and_then(Weak::upgrade) {
             Some(rerouter) => rerouter.reroute(&self.peer, redirected),
             None => self
@@ -564,6 +617,9 @@ impl Link {
     /// Ends the connection. What can be sent again on the next one goes back to the outbox; the others
     /// are told `error`.
     pub(crate) fn end(&self, error: &Error) {
+        if let Some(cache) = &self.cache {
+            cache.leave(self.id);
+        }
         self.drain();
         let (inflight, wakers, redirected) = {
             let mut io = self.io.lock();
@@ -591,6 +647,12 @@ impl std::fmt::Debug for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Link").field("progress", &self.progress()).finish_non_exhaustive()
     }
+}
+
+/// Whether a reply of a RESP2 connection that listens is a message or a confirmation, which RESP3 would push. The only
+/// other array there is the answer to a `PING`.
+fn is_message(frame: &[u8]) -> bool {
+    frame.first() == Some(&b'*') && !frame.starts_with(b"*2\r\n$4\r\npong\r\n")
 }
 
 pub(super) fn connection_ended(error: &io::Error) -> Error {

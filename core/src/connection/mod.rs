@@ -1,11 +1,14 @@
 //! How we talk: the only place that opens sockets.
 
 mod batch;
+pub(crate) mod blocking;
+pub(crate) mod cache;
 pub(crate) mod cluster;
-mod command;
+pub(crate) mod command;
 mod counters;
 pub(crate) mod decode;
 mod dial;
+mod establish;
 pub(crate) mod frame;
 mod guest;
 mod guests;
@@ -14,11 +17,13 @@ mod inflight;
 #[cfg(test)]
 mod life_tests;
 mod link;
+mod listener;
 mod monitor;
 pub(crate) mod node;
 mod one_reply;
 pub(crate) mod outbox;
 mod overlap;
+mod push;
 mod reauth;
 mod redirect;
 #[cfg(test)]
@@ -27,7 +32,10 @@ pub(crate) mod settings;
 mod socket;
 mod subscriptions;
 pub(crate) mod supervisor;
+#[cfg(all(test, unix))]
+mod test_server;
 pub(crate) mod tls;
 mod transport;
 
 pub use batch::{Batch, CompletionSink, MAX_ARGUMENT_BYTES, Replies};
+pub use cache::CacheStats;

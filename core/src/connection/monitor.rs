@@ -6,7 +6,7 @@ use super::decode::decode;
 use super::handshake::{Login, reauth_refused};
 use super::link::{Link, timed_out};
 use super::node::{Node, Wish};
-use super::one_reply::OneReply;
+use super::one_reply::{OneReply, ping};
 use super::reauth::{Outcome, Reauth};
 use super::settings::SignIn;
 use crate::error::{Error, ErrorCode};
@@ -294,10 +294,7 @@ impl Monitor {
     /// A request in line: its answer shows that the peer lives; its failure is nobody's error.
     fn ping(&mut self) {
         self.pinged = true;
-        let mut batch = Batch::new();
-        batch.push_own(&["PING"]);
-        let deadline = Instant::now() + self.node.settings.command_timeout * 4;
-        self.link.submit_own(batch, Arc::new(OneReply::default()), deadline);
+        ping(&self.link, self.node.settings.command_timeout * 4);
     }
 
     fn send_auth(&mut self, token: &Token) {

@@ -2,24 +2,28 @@
 //! connections come and go is `supervisor`'s.
 
 use super::batch::{Batch, CompletionSink};
+use super::blocking::Pool;
+use super::cache::{CacheStats, Keep, ReplyCache};
 use super::cluster::Discovery;
 use super::counters::Counters;
 use super::decode::decode;
+use super::establish::Fresh;
 use super::guest;
 use super::link::Link;
+use super::listener::Listener;
 use super::one_reply::OneReply;
 use super::outbox::{Outbox, Times};
 use super::redirect::Rerouter;
 use super::settings::{Settings, Target};
-use super::subscriptions::{Change, Subscriptions, needs_resp3};
+use super::subscriptions::{Change, Subscriptions};
 use crate::error::{Error, ErrorCode, Result};
-use crate::event::EventHub;
+use crate::event::{Event, EventHub};
 use crate::pubsub::{Kind, Queue};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 
 /// "For ever" as a deadline can hold it.
@@ -55,13 +59,21 @@ pub(crate) struct Node {
     pub(crate) outbox: Arc<Mutex<Outbox>>,
     /// The connection that takes from the outbox.
     active: Mutex<Option<Arc<Link>>>,
+    /// Which of the endpoints that connection reaches.
+    reached: Mutex<Option<Arc<str>>>,
+    /// The connections of commands that wait.
+    pub(super) blocking: Pool,
     pub(crate) subscriptions: Arc<Subscriptions>,
+    /// What is kept of this endpoint's replies, if client-side caching is on.
+    pub(crate) cache: Option<Arc<ReplyCache>>,
     /// Where requests go that belong to another node.
     pub(crate) rerouter: Rerouter,
     /// Finds out whether the endpoint is a cluster; a node of a cluster has none.
     discovery: Option<Arc<Discovery>>,
     /// Where else this connection can be made: any node can tell the map and pass messages on.
     more_targets: Mutex<Vec<Target>>,
+    /// Their connection, where the shared one cannot carry them.
+    pub(super) listener: Listener,
     pub(crate) events: EventHub,
     pub(crate) counters: Arc<Counters>,
     pub(super) state: watch::Sender<State>,
@@ -73,10 +85,14 @@ impl Node {
         Self {
             outbox: Arc::new(Mutex::new(Outbox::new(settings.limits))),
             active: Mutex::new(None),
+            reached: Mutex::new(None),
+            blocking: Pool::new(settings.blocking_connections),
             subscriptions: Arc::new(Subscriptions::new()),
+            cache: settings.cache.map(|limits| Arc::new(ReplyCache::new(limits))),
             rerouter: Rerouter::default(),
             discovery: None,
             more_targets: Mutex::default(),
+            listener: Listener::new(),
             settings,
             events,
             counters: Arc::default(),
@@ -99,6 +115,11 @@ impl Node {
 
     pub(super) fn discovery(&self) -> Option<&Arc<Discovery>> {
         self.discovery.as_ref()
+    }
+
+    /// The host that its name for itself is.
+    pub(super) fn host(&self) -> &str {
+        &self.settings.targets[0].host
     }
 
     /// Sets where else this connection can be made.
@@ -142,10 +163,17 @@ impl Node {
         sink: Arc<dyn CompletionSink>,
         times: Times,
     ) -> Result<()> {
+        let sink = match self.cache.as_ref().and_then(|cache| cache.expect_only(batch)) {
+            Some(ticket) => Arc::new(Keep::new(ticket, sink)),
+            None => sink,
+        };
         // Let go without a lock if it is refused: dropping it may be the end of a client.
         let kept = Arc::clone(&sink);
         let (asleep, enough) = {
             let mut outbox = self.outbox.lock();
+            if let Some(cache) = &self.cache {
+                cache.forget_changed(batch);
+            }
             outbox.submit(batch, sink, first_tag, times)?;
             (outbox.is_asleep(), outbox.is_enough())
         };
@@ -165,6 +193,23 @@ impl Node {
         Ok(())
     }
 
+    /// The reply to a request if it is kept here.
+    pub(crate) fn recall(&self, request: &[u8]) -> Option<Bytes> {
+        self.cache.as_ref()?.recall(request)
+    }
+
+    /// Gives up all replies that are kept here.
+    pub(super) fn forget_replies(&self) {
+        if let Some(cache) = &self.cache {
+            cache.forget_all();
+        }
+    }
+
+    /// Figures of client-side caching.
+    pub(crate) fn cache_stats(&self) -> CacheStats {
+        self.cache.as_ref().map(|cache| cache.stats()).unwrap_or_default()
+    }
+
     /// Subscribes and waits until the server has confirmed it.
     ///
     /// # Errors
@@ -178,9 +223,6 @@ impl Node {
         if let State::Closed(error) = self.state() {
             return Err(error);
         }
-        if self.active().is_some_and(|link| !link.is_resp3()) {
-            return Err(needs_resp3());
-        }
         let changes = self.subscriptions.add(kind, &names, &queue);
         self.tell(changes);
         let limit = self.settings.command_timeout;
@@ -193,11 +235,15 @@ impl Node {
                 self.unsubscribe(kind, Some(&names), &queue);
                 Err(error)
             }
-            Err(_) => Err(Error::new(
-                ErrorCode::Timeout,
-                format!("The subscription was not confirmed within {} ms.", limit.as_millis()),
-                "It is made as soon as there is a connection; see last_error.",
-            )),
+            Err(_) => {
+                let trouble = self.listener.trouble().filter(|_| self.listener.is_apart());
+                let why = trouble.map_or_else(|| ".".to_owned(), |error| format!(": {}", error.message()));
+                Err(Error::new(
+                    ErrorCode::Timeout,
+                    format!("The subscription was not confirmed within {} ms{why}", limit.as_millis()),
+                    "It is made as soon as there is a connection; see last_error.",
+                ))
+            }
         }
     }
 
@@ -209,7 +255,8 @@ impl Node {
 
     /// Tells the server of changed subscriptions. Without a connection the next one is told everything.
     pub(super) fn tell(&self, changes: Vec<Change>) {
-        let Some(link) = self.active().filter(|_| !changes.is_empty()) else { return };
+        let link = if self.listener.is_apart() { self.listener.active() } else { self.active() };
+        let Some(link) = link.filter(|_| !changes.is_empty()) else { return };
         let Ok(runtime) = crate::runtime::io(0) else { return };
         for change in changes {
             let answer = Arc::new(OneReply::default());
@@ -232,6 +279,20 @@ impl Node {
         link.wake_driver();
     }
 
+    /// From now on this connection's messages count. After a gap (`outage`) every listener is told of it.
+    pub(super) fn hear(&self, fresh: &Fresh, outage: Option<Duration>) {
+        let subscriptions = self.subscriptions.len();
+        self.subscriptions.switch(fresh.link.id(), outage);
+        if let Some(outage) = outage.filter(|_| subscriptions > 0) {
+            self.events.emit(Event::SubscriptionGap {
+                time: SystemTime::now(),
+                endpoint: Arc::clone(&fresh.label),
+                outage,
+                subscriptions,
+            });
+        }
+    }
+
     /// The connection that takes from the outbox, if there is one.
     pub(crate) fn active(&self) -> Option<Arc<Link>> {
         self.active.lock().clone()
@@ -242,6 +303,16 @@ impl Node {
         let old = std::mem::replace(&mut *self.active.lock(), link);
         self.outbox.lock().wake();
         drop(old);
+    }
+
+    /// Which endpoint the active connection reaches.
+    pub(super) fn set_reached(&self, label: &Arc<str>) {
+        *self.reached.lock() = Some(Arc::clone(label));
+    }
+
+    /// Where connections beside the active one are made to: the endpoint that it reaches, or reached last.
+    pub(super) fn reached_target(&self) -> Target {
+        self.reached.lock().clone().map_or_else(|| self.target(0), |label| self.target_labelled(&label))
     }
 
     /// The current state.
@@ -295,7 +366,7 @@ pub(crate) fn times(timeout: Duration) -> Times {
 }
 
 /// The error of a command that waited for a connection in vain. It was never sent.
-fn unsent(waited: Duration, cause: Option<&Error>) -> Error {
+pub(super) fn unsent(waited: Duration, cause: Option<&Error>) -> Error {
     let waited = waited.as_millis();
     match cause {
         // What nobody can heal by waiting is the answer itself; an outage is a time-out with its cause.

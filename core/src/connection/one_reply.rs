@@ -1,10 +1,22 @@
 //! The wait for replies to requests of keyless itself: handshake, AUTH, PING.
 
-use super::batch::{CompletionSink, Replies};
+use super::batch::{Batch, CompletionSink, Replies};
+use super::link::Link;
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use parking_lot::Mutex;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+/// Sends a `PING` in line. What the server sent before it got it stands before the answer.
+pub(crate) fn ping(link: &Link, limit: Duration) -> Arc<OneReply> {
+    let mut batch = Batch::new();
+    batch.push_own(&["PING"]);
+    let pong = Arc::new(OneReply::default());
+    link.submit_own(batch, pong.clone(), Instant::now() + limit);
+    pong
+}
 
 /// A sink for requests of keyless itself that can be polled for their replies.
 #[derive(Default)]

@@ -156,7 +156,7 @@ fn retry_after(first: Duration, attempt: u32, remaining: Duration, random: f64) 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::connection::outbox::Limits;
     use crate::connection::settings::SignIn;
@@ -181,7 +181,9 @@ mod tests {
             reauth_stagger: None,
             reauth_retry_min: Duration::from_millis(100),
             max_reply_bytes: 1 << 20,
+            cache: None,
             limits: Limits { requests: 10, bytes: 1000 },
+            blocking_connections: 1,
             tunnel: None,
             sign_in: SignIn::Nobody,
             cluster: None,

@@ -3,7 +3,8 @@
 
 use super::node::Node;
 use super::outbox::Limits;
-use super::settings::{Settings, SignIn, Target};
+use super::reauth;
+use super::settings::{Settings, Target};
 use super::transport::Transport;
 use crate::event::EventHub;
 use std::io::{BufRead, BufReader, Write};
@@ -98,28 +99,16 @@ pub(super) fn settings(peer: SocketAddr) -> Settings {
     };
     Settings {
         targets: vec![target],
-        resp3: true,
         connect_timeout: Duration::from_secs(10),
         command_timeout: Duration::from_secs(2),
         keep_alive: None,
-        tcp_keep_alive: false,
-        client_name: None,
-        set_client_info: false,
-        database: 0,
-        fail_fast: false,
-        first_dials: None,
         backoff_min: Duration::from_millis(10),
         backoff_max: Duration::from_millis(100),
         reauth_stagger: Some(Duration::ZERO),
         reauth_retry_min: Duration::from_millis(10),
         max_reply_bytes: 1 << 26,
         limits: Limits { requests: 1000, bytes: 1 << 20 },
-        tunnel: None,
-        sign_in: SignIn::Nobody,
-        cluster: None,
-        nodes_by_name: false,
-        fixed_tls_name: false,
-        readonly: false,
+        ..reauth::tests::settings()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a connection needs to know, resolved from the options once: no texts to parse, no files to read.
 
+use super::cache::CacheLimits;
 use super::outbox::Limits;
 use super::tls::TlsConfig;
 use crate::secret::Secret;
@@ -65,6 +66,10 @@ pub(crate) struct Settings {
     pub(crate) reauth_retry_min: Duration,
     pub(crate) max_reply_bytes: usize,
     pub(crate) limits: Limits,
+    /// How many connections commands that wait may have.
+    pub(crate) blocking_connections: usize,
+    /// Client-side caching; `None`: off.
+    pub(crate) cache: Option<CacheLimits>,
     /// An HTTP proxy (`host`, `port`) that is asked to CONNECT.
     pub(crate) tunnel: Option<(String, u16)>,
     pub(crate) sign_in: SignIn,

@@ -5,6 +5,8 @@ use std::io;
 use std::net::TcpStream;
 use std::time::Duration;
 
+const SECOND: Duration = Duration::from_secs(1);
+
 /// Prepares a connected socket: no Nagle delay, probes on an idle path, and an end to a path that
 /// swallows data.
 pub(crate) fn prepare(
@@ -16,7 +18,9 @@ pub(crate) fn prepare(
     socket.set_nodelay(true)?;
     let socket = SockRef::from(socket);
     if let Some(idle) = keep_alive {
-        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle).with_interval(idle / 3))?;
+        // The system counts whole seconds and takes no 0.
+        let (time, interval) = (idle.max(SECOND), (idle / 3).max(SECOND));
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(time).with_interval(interval))?;
     }
     limit_unacknowledged(&socket, unacknowledged)
 }

@@ -3,7 +3,7 @@
 
 use super::batch::Batch;
 use super::overlap::{Echo, Overlap};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, Result};
 use crate::pubsub::{Kind, Message, Queue};
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -22,7 +22,7 @@ pub(crate) type LinkId = u64;
 /// The subscriptions of one client.
 pub(crate) struct Subscriptions {
     state: Mutex<State>,
-    /// Counts confirmations and refusals, for those who wait for theirs.
+    /// Counts changes, confirmations and refusals, for those who wait for theirs.
     changes: watch::Sender<u64>,
 }
 
@@ -76,6 +76,8 @@ impl Subscriptions {
         if state.next.is_some() {
             state.late.extend(new.iter().map(|name| (kind, name.clone())));
         }
+        drop(state);
+        self.changes.send_modify(|count| *count += 1);
         changes(kind.subscribe(), kind, &new)
     }
 
@@ -104,6 +106,8 @@ impl Subscriptions {
             }
             true
         });
+        drop(state);
+        self.changes.send_modify(|count| *count += 1);
         changes(kind.unsubscribe(), kind, &unused)
     }
 
@@ -117,6 +121,25 @@ impl Subscriptions {
             changes(kind.subscribe(), kind, &names)
         };
         Kind::ALL.into_iter().flat_map(of).collect()
+    }
+
+    /// How many names are listened to.
+    pub(crate) fn len(&self) -> usize {
+        self.state.lock().names.len()
+    }
+
+    /// Waits until nobody listens to anything, or until somebody does.
+    pub(crate) async fn until_empty(&self, empty: bool) {
+        let mut changes = self.changes.subscribe();
+        loop {
+            changes.borrow_and_update();
+            if (self.len() == 0) == empty {
+                return;
+            }
+            if changes.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     /// The server refused these names: their listeners are told, and nobody waits for them any more.
@@ -286,15 +309,6 @@ fn changes(command: &str, kind: Kind, names: &[Bytes]) -> Vec<Change> {
             Change { batch, kind, names: names.to_vec() }
         })
         .collect()
-}
-
-/// The error of a subscription where the connection speaks RESP2.
-pub(crate) fn needs_resp3() -> Error {
-    Error::new(
-        ErrorCode::InvalidCommand,
-        "Subscriptions need RESP3, and this connection speaks RESP2.",
-        "Set protocol=resp3; it is the default, and Azure Managed Redis speaks it.",
-    )
 }
 
 enum Push {

@@ -1,16 +1,12 @@
 //! The life of an endpoint's connection: dial, sign in, keep signed in, watch, notice the end, dial
 //! again, for ever. Runs as one task on the I/O thread.
 
-use super::cluster::SlotMap;
-use super::dial::{Progress, dial};
-use super::handshake::{Login, handshake, login, restore};
-use super::link::Link;
+use super::establish::{Fresh, Purpose, establish};
 use super::monitor::{End, Monitor};
 use super::node::{Node, State, Wish, closed, not_connected};
-use super::settings::{SignIn, Target};
-use crate::error::{Error, ErrorCode, Result};
+use super::one_reply::ping;
+use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::token::Token;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -39,16 +35,6 @@ struct Supervisor {
     dials: u32,
     /// Whether there ever was a connection.
     ever: bool,
-}
-
-/// A connection that is signed in and not yet in use.
-struct Fresh {
-    link: Arc<Link>,
-    /// `host:port` of the other side.
-    label: Arc<str>,
-    token: Option<Token>,
-    /// The map of the cluster it told, if it is one.
-    map: Option<SlotMap>,
 }
 
 type Run = Pin<Box<dyn Future<Output = End> + Send>>;
@@ -81,7 +67,7 @@ impl Supervisor {
             self.dials += 1;
             let node = Arc::clone(&self.node);
             let target = node.target(self.dials - 1);
-            let error = match self.while_waiting(establish(&node, &target)).await? {
+            let error = match self.while_waiting(establish(&node, &target, Purpose::Shared)).await? {
                 Ok(fresh) => return Ok(fresh),
                 Err(error) => error.at(Arc::clone(&target.label)),
             };
@@ -168,7 +154,9 @@ impl Supervisor {
     fn lost(&mut self, error: &Error) {
         let node = &self.node;
         node.set_active(None);
-        node.subscriptions.lost();
+        if !node.listener.is_apart() {
+            node.subscriptions.lost();
+        }
         if let Some(rerouter) = node.rerouter.get().and_then(std::sync::Weak::upgrade) {
             rerouter.suspect();
         }
@@ -209,9 +197,11 @@ impl Supervisor {
             tokio::select! {
                 biased;
                 end = &mut run => return end,
-                outcome = establish(&node, &target) => match outcome {
+                outcome = establish(&node, &target, Purpose::Shared) => match outcome {
                     Ok(fresh) => {
                         if let Some(old) = self.node.active() {
+                            // Messages that were published before the fresh one listened stand before this answer.
+                            ping(&old, node.settings.command_timeout);
                             old.drain();
                             old.end_guest();
                         }
@@ -233,7 +223,9 @@ impl Supervisor {
                         tracing::info!(endpoint = %label, "connection replaced before its token's end");
                     }
                     Err(error) => {
-                        node.subscriptions.abandon();
+                        if !node.listener.is_apart() {
+                            node.subscriptions.abandon();
+                        }
                         tracing::warn!(endpoint = %label, %error, "no replacement for the connection yet");
                         let pause = node.settings.backoff_min;
                         tokio::select! {
@@ -256,9 +248,18 @@ impl Supervisor {
 
     /// Makes a connection the active one.
     fn adopt(&self, fresh: Fresh, outage: Option<Duration>) -> Monitor {
+        if let Some(cache) = &self.node.cache {
+            cache.follow(fresh.link.is_tracking().then(|| fresh.link.id()));
+        }
         // Active first: a subscription made from now on is told to this link by whoever makes it.
         self.node.set_active(Some(Arc::clone(&fresh.link)));
-        self.node.subscriptions.switch(fresh.link.id(), outage);
+        self.node.set_reached(&fresh.label);
+        if fresh.link.is_resp3() {
+            self.node.listener.rest();
+            self.node.hear(&fresh, outage);
+        } else {
+            self.node.listener.work(&self.node, outage);
+        }
         fresh.link.open();
         self.node.tell(self.node.subscriptions.take_late());
         Monitor::new(Arc::clone(&self.node), fresh.link, fresh.label, fresh.token)
@@ -270,90 +271,4 @@ async fn wanted(replacement: &mut watch::Receiver<bool>) {
     if replacement.wait_for(|wanted| *wanted).await.is_err() {
         std::future::pending::<()>().await;
     }
-}
-
-/// A connection from name resolution to the answer of the handshake, within one deadline. A token that
-/// the server refuses is thrown away, and one fresh token is tried before the refusal is reported.
-async fn establish(node: &Node, target: &Target) -> Result<Fresh> {
-    let limit = node.settings.connect_timeout;
-    let begun = Instant::now();
-    let mut refused = None;
-    loop {
-        let left = limit.saturating_sub(begun.elapsed());
-        let (login, token) = match login(&node.settings.sign_in, left).await {
-            Ok(found) => found,
-            Err(error) => return Err(refused.unwrap_or(error)),
-        };
-        let progress = Progress::default();
-        let attempt = sign_in(node, target, login.as_ref(), &progress);
-        let left = limit.saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
-        let error = match tokio::time::timeout(left, attempt).await {
-            Ok(Ok((link, map))) => {
-                return Ok(Fresh { link, label: Arc::clone(&target.label), token, map });
-            }
-            Ok(Err(error)) => error,
-            Err(_) => return Err(refused.unwrap_or_else(|| progress.too_slow(limit))),
-        };
-        match (&node.settings.sign_in, token) {
-            (SignIn::Token(source), Some(token))
-                if error.code() == ErrorCode::AuthRefused && refused.is_none() =>
-            {
-                source.reject(token.generation);
-                refused = Some(error);
-            }
-            _ => return Err(error),
-        }
-    }
-}
-
-async fn sign_in(
-    node: &Node,
-    target: &Target,
-    login: Option<&Login>,
-    progress: &Progress,
-) -> Result<(Arc<Link>, Option<SlotMap>)> {
-    let transport = dial(&node.settings, target, progress).await?;
-    progress.signs_in();
-    let link = Link::new(
-        transport,
-        Arc::clone(&node.outbox),
-        Arc::clone(&node.subscriptions),
-        Arc::clone(&node.rerouter),
-        &target.host,
-        Arc::clone(&node.counters),
-        node.settings.max_reply_bytes,
-    )
-    .map_err(|error| {
-        Error::new(
-            ErrorCode::Internal,
-            format!("The socket cannot be watched: {error}."),
-            "Check the limit on open files.",
-        )
-    })?;
-    let ready = async {
-        let slots = handshake(&link, &node.settings, login).await?;
-        let map = slots.and_then(|slots| SlotMap::read(&slots, &target.host));
-        if map.is_none() && node.settings.cluster.is_some_and(|cluster| cluster.required) {
-            return Err(no_cluster());
-        }
-        node.subscriptions.prepare(link.id());
-        restore(&link, &node.subscriptions, node.settings.connect_timeout).await?;
-        Ok(map)
-    };
-    match ready.await {
-        Ok(map) => Ok((Arc::new(link), map)),
-        Err(error) => {
-            link.end(&error);
-            Err(error)
-        }
-    }
-}
-
-fn no_cluster() -> Error {
-    Error::new(
-        ErrorCode::HandshakeFailed,
-        "The server is no cluster, and the option cluster=on wants one.",
-        "Remove the option, or set cluster=auto; with Azure's Enterprise policy there is one endpoint only.",
-    )
-    .retryable(false)
 }

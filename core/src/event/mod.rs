@@ -85,6 +85,18 @@ pub enum Event {
         /// How many dials it took.
         attempts: u32,
     },
+    /// Subscriptions were without a connection and have one again: messages may have been missed. Each subscriber is
+    /// told as well ([`Delivery::Gap`](crate::Delivery::Gap)).
+    SubscriptionGap {
+        /// When it happened.
+        time: SystemTime,
+        /// `host:port` of the connection.
+        endpoint: Arc<str>,
+        /// How long there was no connection.
+        outage: Duration,
+        /// How many channels, patterns and shard channels are subscribed to.
+        subscriptions: usize,
+    },
 }
 
 /// A set of event kinds, one bit each: what a handler wants to hear of.
@@ -108,6 +120,8 @@ impl EventMask {
     pub const CONNECTION_LOST: Self = Self(1 << 4);
     /// [`Event::ConnectionRestored`].
     pub const CONNECTION_RESTORED: Self = Self(1 << 5);
+    /// [`Event::SubscriptionGap`].
+    pub const SUBSCRIPTION_GAP: Self = Self(1 << 6);
     /// Both events of the token.
     pub const TOKEN: Self = Self(0b11);
     /// Everything, also kinds that later versions add.
@@ -153,6 +167,7 @@ impl Event {
             Self::ConnectionReauthenticationFailed { .. } => EventMask::CONNECTION_REAUTHENTICATION_FAILED,
             Self::ConnectionLost { .. } => EventMask::CONNECTION_LOST,
             Self::ConnectionRestored { .. } => EventMask::CONNECTION_RESTORED,
+            Self::SubscriptionGap { .. } => EventMask::SUBSCRIPTION_GAP,
         }
     }
 
@@ -165,6 +180,7 @@ impl Event {
             Self::ConnectionReauthenticationFailed { .. } => "connection_reauthentication_failed",
             Self::ConnectionLost { .. } => "connection_lost",
             Self::ConnectionRestored { .. } => "connection_restored",
+            Self::SubscriptionGap { .. } => "subscription_gap",
         }
     }
 
@@ -176,7 +192,8 @@ impl Event {
             | Self::ConnectionReauthenticated { time, .. }
             | Self::ConnectionReauthenticationFailed { time, .. }
             | Self::ConnectionLost { time, .. }
-            | Self::ConnectionRestored { time, .. } => *time,
+            | Self::ConnectionRestored { time, .. }
+            | Self::SubscriptionGap { time, .. } => *time,
         }
     }
 
@@ -228,6 +245,13 @@ impl Event {
                 outage_s = outage.as_secs_f64(),
                 attempts,
                 "the connection was restored"
+            ),
+            Self::SubscriptionGap { endpoint, outage, subscriptions, .. } => tracing::warn!(
+                event,
+                endpoint = &**endpoint,
+                outage_s = outage.as_secs_f64(),
+                subscriptions,
+                "subscribers may have missed messages"
             ),
         }
     }

@@ -76,6 +76,8 @@ options! {
     copy<Duration> reconnect_backoff_min / with_reconnect_backoff_min: Milliseconds<1> = ms(100), ["reconnectBackoffMin"];
     /// The longest wait between two attempts to connect, in milliseconds. Default 10 s.
     copy<Duration> reconnect_backoff_max / with_reconnect_backoff_max: Milliseconds<1> = ms(10_000), ["reconnectBackoffMax"];
+    /// How many connections of one node are there for commands that wait (`BLPOP`, `XREAD BLOCK` ...), one each at a time; they are made when needed and kept for a minute. Default 16; further calls wait for a free one.
+    copy<u32> blocking_connections / with_blocking_connections: Integer<u32, 1, 10_000> = 16, ["blockingConnections"];
     /// Which nodes of a cluster answer commands that only read: `primary` (default) or `replica`.
     copy<ReadFrom> read_from / with_read_from: Word<ReadFrom> = ReadFrom::Primary, ["readFrom"];
     /// Whether the server is a cluster: `auto` (default: it is asked), `on` or `off`.
@@ -89,6 +91,10 @@ options! {
     /// The longest reply that is accepted, in bytes. Default 513 MiB: Redis' longest value (512 MiB) and room for what is around it.
     copy<u64> max_reply_bytes / with_max_reply_bytes: Integer<u64, 1_024, 1_099_511_627_776> = 537_919_488,
         ["maxReplyBytes"];
+    /// How many bytes of replies are kept on this side for reads to come (client-side caching, RESP3). Default 0: off. Needs `CLIENT TRACKING`; each node of a cluster has as much.
+    copy<u64> cache_size / with_cache_size: Integer<u64, 0, 1_099_511_627_776> = 0, ["cacheSize"];
+    /// How long a reply is kept at the most, in milliseconds, if nothing changes. Default 30 min.
+    copy<Duration> cache_max_age / with_cache_max_age: Milliseconds<1> = ms(1_800_000), ["cacheMaxAge"];
 
     /// The scope of the tokens. Default: the cloud's, `https://redis.azure.com/.default`.
     string scope / with_scope: Text<AnyText> = None, ["scope"];

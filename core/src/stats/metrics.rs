@@ -94,11 +94,13 @@ static TOKEN_AGE: Metric =
     metric("keyless.token.age", Gauge, "s", "How long ago the token in use was received");
 static TOKEN_REMAINING: Metric =
     metric("keyless.token.remaining", Gauge, "s", "How long the token in use is still valid");
+static MESSAGES_DROPPED: Metric =
+    metric("keyless.messages.dropped", Counter, "{message}", "Messages that subscribers lost by being slow");
 static EVENTS_DROPPED: Metric =
     metric("keyless.events.dropped", Counter, "{event}", "Events that gave way because the queue was full");
 
 /// Every metric that [`Stats::metrics`] can yield.
-pub static METRICS: [&Metric; 16] = [
+pub static METRICS: [&Metric; 17] = [
     &DURATION,
     &CONNECTIONS,
     &PENDING,
@@ -114,6 +116,7 @@ pub static METRICS: [&Metric; 16] = [
     &REFRESH_FAILURES,
     &TOKEN_AGE,
     &TOKEN_REMAINING,
+    &MESSAGES_DROPPED,
     &EVENTS_DROPPED,
 ];
 
@@ -215,6 +218,7 @@ impl Stats {
             count(&REAUTHENTICATION_FAILURES, self.reauthentication_failures),
             count(&REFRESHES, self.token_refreshes),
             count(&REFRESH_FAILURES, self.token_refresh_failures),
+            count(&MESSAGES_DROPPED, self.messages_dropped),
             count(&EVENTS_DROPPED, self.events_dropped),
         ];
         samples.extend(self.errors.iter().map(|(code, times)| {

@@ -8,6 +8,7 @@ pub(crate) use latency::Latencies;
 pub use latency::{BOUNDARIES, Latency};
 pub use metrics::{AttributeValue, METRICS, Metric, MetricKind, MetricValue, Sample};
 
+use crate::connection::CacheStats;
 use crate::error::ErrorCode;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -49,6 +50,10 @@ pub struct Stats {
     pub token_age: Option<Duration>,
     /// How long the token in use is still valid, zero when it has expired; `None` when there is none.
     pub token_remaining: Option<Duration>,
+    /// Client-side caching.
+    pub cache: CacheStats,
+    /// Messages that subscribers lost by being slow, all of this client's together.
+    pub messages_dropped: u64,
     /// Events that no handler heard of because the queue was full.
     pub events_dropped: u64,
     /// How long commands took, from the call to their reply.

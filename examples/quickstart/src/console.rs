@@ -96,6 +96,12 @@ fn describe(event: &Event) -> String {
         Event::ConnectionRestored { endpoint, outage, attempts, .. } => {
             format!("connection restored: {endpoint} after {} and {attempts} attempts", span(*outage))
         }
+        Event::SubscriptionGap { endpoint, outage, subscriptions, .. } => {
+            format!(
+                "subscription gap: {subscriptions} subscriptions at {endpoint} had no connection for {}",
+                span(*outage)
+            )
+        }
         other => other.name().replace('_', " "),
     }
 }

@@ -7,9 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Redis, SOON, token};
+use common::{Redis, SOON, encode, token};
 use keyless_emulator::{
     ClusterNode, ClusterOptions, ClusterPolicy, Emulator, EmulatorOptions, NodeRole, Reply,
+};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    net::TcpStream,
 };
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -23,8 +27,11 @@ async fn cluster(cluster: ClusterOptions) -> (Emulator, Vec<ClusterNode>) {
     (emulator, nodes)
 }
 
-/// What `CLUSTER SLOTS` says: first slot, last slot, and host and port of each node.
-fn slots(reply: Reply) -> Vec<(i64, i64, Vec<(String, i64)>)> {
+/// First slot, last slot, and host and port of each node.
+type Range = (i64, i64, Vec<(String, i64)>);
+
+/// What `CLUSTER SLOTS` says.
+fn slots(reply: Reply) -> Vec<Range> {
     let list = |reply| if let Reply::Array(items) = reply { items } else { panic!("no list: {reply:?}") };
     let number =
         |reply: &Reply| if let Reply::Integer(number) = reply { *number } else { panic!("{reply:?}") };
@@ -51,7 +58,8 @@ async fn a_cluster_shows_its_gateways_to_its_clients() -> io::Result<()> {
             slots(emulator.cluster().command(node.port, &["CLUSTER", "SLOTS"]).await.expect("slots"));
         assert_eq!(ranges.len(), 3);
         for (first, last, members) in ranges {
-            let primary = primaries.clone().find(|node| node.port as i64 == members[0].1).expect("a primary");
+            let primary =
+                primaries.clone().find(|node| i64::from(node.port) == members[0].1).expect("a primary");
             assert_eq!(
                 (i64::from(*primary.slots[0].start()), i64::from(*primary.slots[0].end())),
                 (first, last)
@@ -101,6 +109,32 @@ async fn every_node_demands_a_token_and_closes_when_it_ends() -> io::Result<()> 
         assert_eq!(stats.auth.accepted_by_port[&node.port], 1 + u64::from(number > 0));
         assert_eq!(stats.connections.open_by_port[&node.port], u64::from(number > 0));
         assert!(stats.auth.records.iter().any(|record| record.port == node.port && !record.accepted));
+    }
+    Ok(())
+}
+
+/// Where servers reach each other there is no gateway, so nobody gets in there, with a good token or without.
+#[tokio::test]
+async fn the_way_between_servers_is_closed_to_clients() -> io::Result<()> {
+    let (emulator, nodes) = cluster(ClusterOptions { primaries: 1, ..ClusterOptions::default() }).await;
+    let cluster = emulator.cluster();
+    let own = cluster.command(nodes[0].port, &["CLUSTER", "NODES"]).await.expect("its line");
+    let own = own.text().expect("text");
+    let (address, _) = own.split_once(' ').and_then(|(_, rest)| rest.split_once('@')).expect("an address");
+    assert_ne!(address, format!("127.0.0.1:{}", nodes[0].port));
+    let mut stream = BufReader::new(TcpStream::connect(address).await?);
+    let (oid, token) = (emulator.service_principal().oid, token(&emulator).await);
+    let key = emulator.access_key().expect("a key");
+    for (command, refusal) in [
+        (encode(&["PING"]), "-NOAUTH"),
+        (encode(&["AUTH", &key]), "-WRONGPASS"),
+        (encode(&["AUTH", &oid, &token]), "-WRONGPASS"),
+        (encode(&["SYNC"]), "-NOAUTH"),
+    ] {
+        stream.write_all(command.as_bytes()).await?;
+        let mut line = String::new();
+        stream.read_line(&mut line).await?;
+        assert!(line.starts_with(refusal), "{line}");
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! and how the map is kept true. Each node is a [`Node`] like any other, with its own queue, connection and
 //! sign-in.
 
+mod blocking;
 mod distribute;
 mod gather;
 mod members;
@@ -24,9 +25,11 @@ use super::supervisor::supervise;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::EventHub;
 use crate::runtime;
+use bytes::Bytes;
 use distribute::{Distribute, Place};
 use parking_lot::{Mutex, RwLock};
 use plan::Plan;
+use route::{Route, route};
 use shards::Shards;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -236,6 +239,8 @@ impl Cluster {
         let _one = self.map.lock();
         let known = self.table.read().node(address).cloned();
         let node = known.unwrap_or_else(|| self.make(address));
+        // Who did not serve the slot has told nobody of its changes.
+        node.forget_replies();
         self.table.write().assign(slot, address, &node);
         node
     }
@@ -268,6 +273,10 @@ impl Cluster {
         let stay: Vec<_> = next.nodes().map(|(_, node)| Arc::clone(node)).collect();
         let targets =
             next.primaries().iter().map(|(address, ..)| members::target(&self.settings, address)).collect();
+        // Who did not serve a slot has told nobody of its changes.
+        for node in &stay {
+            node.forget_replies();
+        }
         *self.table.write() = next;
         *last = (map.clone(), Instant::now());
         drop(last);
@@ -307,6 +316,13 @@ impl Cluster {
             let plan = Plan::of(&request.batch, request.first_tag, &request.sink, &table);
             matches!(plan, Ok(Plan::One(owner)) if Arc::ptr_eq(&owner, node))
         })
+    }
+
+    /// The reply to a request, if the node it would go to has kept it.
+    pub(crate) fn recall(&self, request: &[u8]) -> Option<Bytes> {
+        let Ok(Route::Slot { slot, reads }) = route(request) else { return None };
+        let node = self.table.read().owner(slot, reads).cloned();
+        node?.recall(request)
     }
 
     pub(crate) fn is_closing(&self) -> bool {

@@ -66,5 +66,5 @@ async fn ask_one(node: &Node) -> Option<SlotMap> {
     node.submit_until(&mut batch, 0, answer.clone(), times(ANSWER)).ok()?;
     let reply = tokio::time::timeout(ANSWER, poll_fn(|cx| answer.poll(cx, 1))).await.ok()?;
     let frame = reply.into_iter().next()?.ok()?;
-    SlotMap::read(&decode(&frame).ok()?, &node.settings.targets[0].host)
+    SlotMap::read(&decode(&frame).ok()?, node.host())
 }

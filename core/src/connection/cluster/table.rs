@@ -1,6 +1,7 @@
 //! Who serves which slot now: nodes, each known once by its address, and the owner of every slot.
 
-use super::topology::{Address, SLOTS, SlotMap};
+use super::topology::{Address, SlotMap};
+use crate::connection::command::SLOTS;
 use crate::connection::node::{Node, State};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;

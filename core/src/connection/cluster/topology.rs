@@ -1,11 +1,9 @@
 //! The map of a cluster: which node serves which slots, as `CLUSTER SLOTS` tells it. Pure.
 
+use crate::connection::command::SLOTS;
 use redis::Value;
 use std::fmt;
 use std::sync::Arc;
-
-/// How many slots a cluster has.
-pub(crate) const SLOTS: u16 = 16_384;
 
 /// Where a node says it is. Nodes are told apart by it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,5 +1,6 @@
 //! Which commands would break a connection that many callers share, and what to use instead.
 
+use crate::connection::blocking::wait::{self, For};
 use crate::error::{Error, ErrorCode, Result};
 
 /// Refuses commands that would break a shared connection, before anything is sent.
@@ -9,6 +10,9 @@ use crate::error::{Error, ErrorCode, Result};
 /// # Errors
 /// [`ErrorCode::InvalidCommand`], with the call to use instead as its advice.
 pub(crate) fn check<'a>(name: &[u8], mut args: impl Iterator<Item = &'a [u8]>) -> Result<()> {
+    if let Some(found) = wait::of(name, args.by_ref()) {
+        return Err(would_wait(name, found.what));
+    }
     let mut lower = [0u8; 12];
     let lower = match name.len() {
         0 => {
@@ -40,14 +44,6 @@ pub(crate) fn check<'a>(name: &[u8], mut args: impl Iterator<Item = &'a [u8]>) -
                 "Use Client::subscriber: its subscriptions outlive tokens and connections.",
             )
         }
-        b"blpop" | b"brpop" | b"blmove" | b"blmpop" | b"brpoplpush" | b"bzpopmin" | b"bzpopmax"
-        | b"bzmpop" | b"wait" | b"waitaof" => (
-            "every other command would wait behind it",
-            "Use the form that does not block (LPOP, LMOVE, ZPOPMIN ...) and ask again.",
-        ),
-        b"xread" | b"xreadgroup" if args.any(|arg| arg.eq_ignore_ascii_case(b"block")) => {
-            ("every other command would wait behind it", "Leave BLOCK out and ask again.")
-        }
         b"auth" | b"hello" => {
             ("keyless signs in by itself", "Give the credential when the client is created.")
         }
@@ -56,19 +52,49 @@ pub(crate) fn check<'a>(name: &[u8], mut args: impl Iterator<Item = &'a [u8]>) -
         b"monitor" | b"sync" | b"psync" => {
             ("the server would stop answering commands on it", "Use redis-cli for it.")
         }
-        b"client" if args.next().is_some_and(|arg| arg.eq_ignore_ascii_case(b"reply")) => {
-            ("replies are what requests are matched by", "Leave replies on; ignore those you do not need.")
-        }
+        b"client" => match args.next() {
+            Some(word) if word.eq_ignore_ascii_case(b"reply") => (
+                "replies are what requests are matched by",
+                "Leave replies on; ignore those you do not need.",
+            ),
+            Some(word) if word.eq_ignore_ascii_case(b"tracking") || word.eq_ignore_ascii_case(b"caching") => {
+                (
+                    "it would be switched for all other callers",
+                    "Set the option cache_size for client-side caching.",
+                )
+            }
+            _ => return Ok(()),
+        },
         _ => return Ok(()),
     };
-    Err(Error::new(
+    Err(refusal(name, what, advice))
+}
+
+fn refusal(name: &[u8], what: &str, advice: &'static str) -> Error {
+    Error::new(
         ErrorCode::InvalidCommand,
         format!(
             "{} is not possible on a shared connection: {what}.",
             String::from_utf8_lossy(name).to_ascii_uppercase()
         ),
         advice,
-    ))
+    )
+}
+
+/// The error of a command that waits, where it cannot.
+pub(crate) fn would_wait(name: &[u8], what: For) -> Error {
+    match what {
+        For::Acknowledgements => refusal(
+            name,
+            "it counts who has the writes of its own connection, and every other command would wait behind it",
+            "Add it to the pipeline that writes, as the last command (no transaction): both then have a connection of their own.",
+        ),
+        For::Element | For::Entries => refusal(
+            name,
+            "every other command would wait behind it",
+            "Give it to Client::execute by itself: it then waits on a connection of its own.",
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -88,6 +114,7 @@ mod tests {
             &["subscribe", "a"][..],
             &["XREAD", "BLOCK", "0", "STREAMS", "s", "$"],
             &["Client", "reply", "off"],
+            &["CLIENT", "TRACKING", "OFF"],
             &["auth", "x"],
             &[""],
         ] {
@@ -95,7 +122,7 @@ mod tests {
         }
         for args in [
             &["GET", "multi"][..],
-            &["XREAD", "STREAMS", "s", "0"],
+            &["XREAD", "STREAMS", "block", "0"],
             &["CLIENT", "ID"],
             &["A.VERY.LONG.COMMAND.NAME"],
         ] {

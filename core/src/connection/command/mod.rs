@@ -3,25 +3,17 @@
 //!
 //! All of it but the refusals comes from `core/commands.json`.
 
-#![allow(dead_code, reason = "the rules for clusters are read by the router that comes with them")]
-
 mod args;
 mod check;
 mod keys;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod server_tests;
 mod slot;
 mod spec;
 mod table;
 
-pub(crate) use args::name;
-#[allow(unused_imports, reason = "for routing on clusters")]
-pub(crate) use args::{Arg, Args};
-pub(crate) use check::check;
-#[allow(unused_imports, reason = "for routing on clusters")]
-pub(crate) use keys::{Keys, keys};
-#[allow(unused_imports, reason = "for routing on clusters")]
+pub(crate) use args::{Args, name};
+pub(crate) use check::{check, would_wait};
+pub(crate) use keys::keys;
 pub(crate) use slot::{SLOTS, Slot, key_slot, slot};
-pub(crate) use spec::only_reads;
-#[allow(unused_imports, reason = "for routing on clusters")]
-pub(crate) use spec::{Command, Request, Response};
+pub(crate) use spec::{Command, Request, Response, only_reads};

@@ -4,80 +4,9 @@ use super::keys::keys;
 use super::slot::{SLOTS, slot};
 use super::spec::Command;
 use crate::connection::Batch;
-use crate::connection::decode::decode;
-use crate::connection::frame::Scanner;
-use crate::error::Result;
+use crate::connection::test_server::{Connection, Server};
 use redis::{FromRedisValue, Value};
 use serde_json::Value as Json;
-use std::io::{Read, Write};
-use std::net::TcpListener;
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
-
-/// A server with cluster support on a Unix socket, ended when it is dropped.
-struct Server {
-    process: Child,
-    directory: PathBuf,
-    stream: UnixStream,
-}
-
-impl Server {
-    fn start() -> Self {
-        let directory =
-            std::env::temp_dir().join(format!("keyless-{}-{}", std::process::id(), fastrand::u64(..)));
-        std::fs::create_dir(&directory).unwrap();
-        let socket = directory.join("redis.sock");
-        // Nobody connects to it, but a cluster node has a bus.
-        let bus = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-        let process = std::process::Command::new("redis-server")
-            .args(["--port", "0", "--bind", "127.0.0.1", "--cluster-enabled", "yes", "--cluster-port", &bus])
-            .args(["--save", "", "--dir"])
-            .arg(&directory)
-            .arg("--unixsocket")
-            .arg(&socket)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server");
-        let began = Instant::now();
-        let stream = loop {
-            match UnixStream::connect(&socket) {
-                Ok(stream) => break stream,
-                Err(error) if began.elapsed() > Duration::from_secs(20) => panic!("{error}"),
-                Err(_) => std::thread::yield_now(),
-            }
-        };
-        Self { process, directory, stream }
-    }
-
-    /// The replies to requests, sent as one piece.
-    fn ask(&mut self, batch: &Batch) -> Vec<Result<Value>> {
-        self.stream.write_all(&batch.bytes).unwrap();
-        let (mut bytes, mut start, mut replies) = (Vec::new(), 0, Vec::new());
-        let mut scanner = Scanner::new(1 << 24);
-        while replies.len() < batch.len() {
-            if let Some(frame) = scanner.scan(&bytes[start..]).unwrap() {
-                replies.push(decode(&bytes[start..start + frame.end]));
-                start += frame.end;
-            } else {
-                let mut more = [0; 16384];
-                let length = self.stream.read(&mut more).unwrap();
-                assert!(length > 0, "the server closed the connection");
-                bytes.extend_from_slice(&more[..length]);
-            }
-        }
-        replies
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        let _ = std::fs::remove_dir_all(&self.directory);
-    }
-}
 
 /// Makes requests up as the arguments in `commands.json` allow.
 struct Maker {
@@ -153,7 +82,7 @@ fn batch_of<T: AsRef<str>>(requests: &[Vec<T>], before: &[&str]) -> Batch {
 }
 
 /// Compares the keys of requests with what the server says, and returns how many had keys by both accounts.
-fn compare(server: &mut Server, requests: &[Vec<String>]) -> usize {
+fn compare(server: &mut Connection, requests: &[Vec<String>]) -> usize {
     let replies = server.ask(&batch_of(requests, &["COMMAND", "GETKEYS"]));
     let plain = batch_of(requests, &[]);
     let (mut start, mut equal) = (0, 0);
@@ -181,7 +110,8 @@ fn compare(server: &mut Server, requests: &[Vec<String>]) -> usize {
 
 #[test]
 fn keys_are_where_the_server_finds_them() {
-    let mut server = Server::start();
+    let server = Server::start();
+    let mut server = server.connect();
     let entries: Vec<Json> = serde_json::from_str(include_str!("../../../commands.json")).unwrap();
     let seed = fastrand::u64(..);
     println!("seed {seed}");
@@ -251,13 +181,15 @@ fn keys_behind_keywords_are_where_the_server_finds_them() {
     .iter()
     .map(|request| request.split(' ').map(str::to_owned).collect())
     .collect();
-    let mut server = Server::start();
+    let server = Server::start();
+    let mut server = server.connect();
     assert_eq!(compare(&mut server, &requests), requests.len(), "the server found keys in all of them");
 }
 
 #[test]
 fn slots_are_those_of_the_server() {
-    let mut server = Server::start();
+    let server = Server::start_cluster();
+    let mut server = server.connect();
     let mut random = fastrand::Rng::new();
     let mut keys: Vec<String> =
         ["", "{", "}", "{}", "{}a", "a{}b{c}", "{a}b", "a{b", "a}b{c}", "{{a}}", "{a}{b}"]

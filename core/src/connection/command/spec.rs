@@ -154,6 +154,21 @@ impl Command {
         Some(subcommands.into_iter().find(|each| is(each.name, name)).unwrap_or(command))
     }
 
+    /// Whether it is the command of this name (upper case).
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.name == name
+    }
+
+    /// Whether it may have keys.
+    pub(crate) fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    /// Whether its only key is the first argument, as with most commands.
+    pub(crate) fn first_is_key(&self) -> bool {
+        self.first_is_key
+    }
+
     /// It only reads data, says Redis; [`only_reads`] says whether it may be repeated.
     pub(crate) fn is_readonly(&self) -> bool {
         self.flags & READONLY != 0
@@ -165,6 +180,7 @@ impl Command {
     }
 
     /// It may wait. `XREAD` and `XREADGROUP` do so only with `BLOCK`.
+    #[cfg(test)]
     pub(crate) fn is_blocking(&self) -> bool {
         self.flags & BLOCKING != 0
     }

@@ -91,9 +91,7 @@ fn ports(nodes: &[&Node]) -> BTreeSet<u16> {
 
 fn members(node: &Node, lines: &[Line], ports: &BTreeSet<u16>) -> Result<(), Error> {
     for port in ports {
-        let known = lines.iter().any(|line| {
-            line.port == *port && line.announced && !line.doubted && (line.connected || line.myself)
-        });
+        let known = lines.iter().any(|line| line.port == *port && line.sound);
         if !known {
             return unhealthy(format!("node {} does not know node {port} or doubts it", node.port));
         }
@@ -116,9 +114,12 @@ fn in_use(opinion: &Opinion) -> impl Iterator<Item = u16> {
 
 /// The nodes that clients are told of. A replica is among them once it has copied something.
 fn told(slots: &Reply) -> BTreeSet<u16> {
-    let items = |reply| if let &Reply::Array(ref items) = reply { items.as_slice() } else { &[] };
     let nodes = items(slots).iter().flat_map(|range| items(range).iter().skip(2));
     nodes.filter_map(|node| items(node).get(1)?.text()?.parse().ok()).collect()
+}
+
+fn items(reply: &Reply) -> &[Reply] {
+    if let Reply::Array(items) = reply { items } else { &[] }
 }
 
 fn unhealthy<T>(reason: String) -> Result<T, Error> {

@@ -50,15 +50,12 @@ impl ClusterNode {
 pub(super) struct Line {
     pub(super) id: String,
     pub(super) port: u16,
-    /// Whether the address for clients is known.
-    pub(super) announced: bool,
     pub(super) role: NodeRole,
-    /// In front of the line of the server that was asked.
+    /// Whether this is the server that was asked.
     pub(super) myself: bool,
-    /// Whether it is suspected, has failed, or is not a member yet.
-    pub(super) doubted: bool,
+    /// Whether it is a connected member that nobody suspects, and its address for clients is known.
+    pub(super) sound: bool,
     pub(super) primary: Option<String>,
-    pub(super) connected: bool,
     pub(super) slots: Vec<RangeInclusive<u16>>,
 }
 
@@ -75,15 +72,14 @@ fn line(line: &str) -> Option<Line> {
     let (address, host) = address.split_once(',').unwrap_or((address, ""));
     let (_, port) = address.split_once('@')?.0.rsplit_once(':')?;
     let is = |flag: &str| flags.split(',').any(|one| one == flag);
+    let doubted = ["fail", "fail?", "handshake", "noaddr"].into_iter().any(is);
     Some(Line {
         id: id.into(),
         port: port.parse().ok()?,
-        announced: !host.is_empty(),
         role: if is("slave") { NodeRole::Replica } else { NodeRole::Primary },
         myself: is("myself"),
-        doubted: is("fail") || is("fail?") || is("handshake") || is("noaddr"),
+        sound: !host.is_empty() && (connected || is("myself")) && !doubted,
         primary: (primary != "-").then(|| primary.into()),
-        connected,
         slots: words.filter_map(range).collect(),
     })
 }
@@ -162,20 +158,16 @@ mod tests {
              c 127.7.7.2:31002@31003 master,fail? - 0 0 2 disconnected\n\
              :0@0 noaddr\n",
         );
-        let seen: Vec<_> = lines.iter().map(|line| (line.port, line.role, line.doubted)).collect();
+        let seen: Vec<_> = lines.iter().map(|line| (line.port, line.role, line.sound)).collect();
         assert_eq!(
             seen,
             [
-                (31004, NodeRole::Replica, false),
-                (31003, NodeRole::Primary, false),
-                (31002, NodeRole::Primary, true)
+                (31004, NodeRole::Replica, true),
+                (31003, NodeRole::Primary, true),
+                (31002, NodeRole::Primary, false)
             ]
         );
-        assert_eq!(
-            (lines[0].primary.as_deref(), lines[0].announced, lines[0].myself),
-            (Some("b"), true, false)
-        );
+        assert_eq!((lines[0].primary.as_deref(), lines[0].myself), (Some("b"), false));
         assert_eq!((lines[1].slots.as_slice(), lines[1].myself), ([7..=7, 10923..=16383].as_slice(), true));
-        assert!(!lines[2].announced && !lines[2].connected && lines[1].connected);
     }
 }

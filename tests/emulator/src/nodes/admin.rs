@@ -86,7 +86,9 @@ impl Admin {
     /// Sends many commands at once; the first error reply is an error.
     pub(crate) async fn flight<A: AsRef<[u8]>>(&mut self, commands: &[Vec<A>]) -> Result<Vec<Reply>, Error> {
         let mut bytes = Vec::new();
-        commands.iter().for_each(|command| encode(command, &mut bytes));
+        for command in commands {
+            encode(command, &mut bytes);
+        }
         let replies = self.exchange(&bytes, commands.len()).await?;
         replies.into_iter().zip(commands).map(|(reply, command)| reply.good(command[0].as_ref())).collect()
     }

@@ -1,6 +1,7 @@
 //! Makes users known to servers that run. A server that does not run learns them when it starts or goes on.
 
 use std::{
+    fmt::Write as _,
     io::{self, BufRead as _, Write as _},
     os::unix::net::UnixStream,
     time::Duration,
@@ -27,7 +28,8 @@ fn tell(shared: &Shared, node: &Node, users: &[(String, String)]) -> Result<(), 
     let (administrator, password) = (&shared.cache.administrator, &shared.cache.internal_password);
     let mut commands = format!("AUTH {administrator} {password}\r\n");
     for (user, rules) in users {
-        commands += &format!("ACL SETUSER {user} reset on >{password} {rules}\r\n");
+        // Writing to a string cannot fail.
+        let _ = write!(commands, "ACL SETUSER {user} reset on >{password} {rules}\r\n");
     }
     stream.write_all(commands.as_bytes())?;
     let answers: Vec<String> =

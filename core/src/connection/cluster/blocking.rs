@@ -1,0 +1,47 @@
+//! Commands that wait, on the node of their keys, and on another one when their slot moves meanwhile.
+
+use super::route::{common_slot, requests};
+use super::{Address, Cluster, LATER};
+use crate::connection::blocking::{Answers, Call};
+use crate::connection::node::closed;
+use crate::connection::redirect::{Order, Reroute};
+use crate::error::Result;
+use crate::runtime;
+use std::time::Instant;
+
+impl Cluster {
+    /// Lets a command wait on a connection of its own to the node of its keys.
+    ///
+    /// # Errors
+    /// As those of a single node, and where the keys are in several slots.
+    pub(crate) async fn block(&self, call: Call) -> Result<Answers> {
+        let begun = Instant::now();
+        let slot = common_slot(requests(&call.requests()))?;
+        loop {
+            let node = {
+                let table = self.table.read();
+                slot.map_or_else(|| table.any(), |slot| table.owner(slot, false)).cloned()
+            };
+            if let Some(node) = node {
+                let answers = node.clone().block(call.later(begun.elapsed())).await?;
+                // A server that sends a waiting command elsewhere has not executed it; but what was sent before
+                // a WAIT may have been.
+                let order = answers.last().filter(|_| answers.len() == 1).and_then(|last| Order::read(last));
+                match order {
+                    None => return Ok(answers),
+                    Some(Order::Moved { slot, to }) => {
+                        if let Some(address) = Address::read(&to, node.host()) {
+                            self.assign(slot, &address);
+                        }
+                    }
+                    Some(Order::Ask { .. } | Order::Later) => {}
+                }
+            }
+            if self.is_closing() {
+                return Err(closed());
+            }
+            self.suspect();
+            let _ = runtime::io(self.thread)?.spawn(tokio::time::sleep(LATER)).await;
+        }
+    }
+}
