@@ -39,6 +39,7 @@ faults![
     certificate::authority_replaced,
     sign_in::token_endpoint_down,
     subscribers::token_lives_with_subscribers,
+    subscribers::token_lives_with_resp2_subscribers,
     cluster::cluster_failover,
     cluster::cluster_slots_moved,
     cluster::cluster_node_added,
