@@ -183,11 +183,19 @@ async fn ask(link: &Link, batch: Batch, wait: Duration) -> Result<Vec<Result<Byt
 pub(super) async fn driven(link: &Link, replies: &OneReply, count: usize) -> Result<Vec<Result<Bytes>>> {
     poll_fn(|cx| {
         if let Poll::Ready(error) = link.poll(cx) {
-            return Poll::Ready(Err(error));
+            // What a server says before it hangs up is the reason.
+            return Poll::Ready(match replies.poll(cx, 1) {
+                Poll::Ready(said) if is_error(&said) => Ok(said),
+                _ => Err(error),
+            });
         }
         replies.poll(cx, count).map(Ok)
     })
     .await
+}
+
+fn is_error(said: &[Result<Bytes>]) -> bool {
+    matches!(said.first(), Some(Ok(frame)) if frame.starts_with(b"-"))
 }
 
 /// Subscribes a fresh link to everything that is wanted, before it takes any command.

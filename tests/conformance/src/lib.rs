@@ -26,7 +26,12 @@ pub async fn emulator(token_lifetime: Duration) -> Emulator {
 
 /// Options for the emulator's cache, scaled to tokens that live for seconds.
 pub fn options(emulator: &Emulator) -> Options {
-    Options::parse(&emulator.endpoint())
+    options_at(emulator, &emulator.endpoint())
+}
+
+/// The same for an endpoint that leads to the emulator's cache.
+pub fn options_at(emulator: &Emulator, endpoint: &str) -> Options {
+    Options::parse(endpoint)
         .expect("the emulator's endpoint")
         .with_ca_certificates(emulator.ca_pem().into_bytes())
         .with_refresh_retry_min(Duration::from_millis(100))

@@ -74,6 +74,9 @@ pub struct EmulatorOptions {
     /// The `keyless-emulator` program, which then does the work of the stand-in `az`. Default: none, and the
     /// stand-in uses `curl` or `python3`.
     pub az_program: Option<PathBuf>,
+    /// Further lines of every server's `redis.conf`, such as `appendonly yes` for what is to survive a restart.
+    /// Default: none.
+    pub redis_config: String,
     /// The `redis-server` to run. Default: the first one on `PATH`.
     pub redis_server: Option<PathBuf>,
     /// Threads of the emulator's own runtime. Default: 2.
@@ -90,6 +93,7 @@ impl Default for EmulatorOptions {
             backdate: Duration::ZERO,
             host_names: ["localhost", "127.0.0.1", "cache.emulator.test"].map(String::from).to_vec(),
             az_program: None,
+            redis_config: String::new(),
             redis_server: None,
             worker_threads: 2,
         }

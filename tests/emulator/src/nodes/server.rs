@@ -93,6 +93,8 @@ fn config(shared: &Shared, node: &Node) -> String {
         (Some(internal), Some(cluster)) => cluster_config(shared, node, &internal.to_string(), cluster),
         _ => "port 0\n".into(),
     };
+    // Of a line that is there twice, the last one counts.
+    config += &shared.options.redis_config;
     config
 }
 
