@@ -2,6 +2,7 @@
 
 #![allow(clippy::missing_panics_doc, reason = "a helper of tests panics where a test would")]
 
+pub mod churn;
 pub mod collector;
 pub mod load;
 pub mod raw;

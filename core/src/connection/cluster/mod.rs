@@ -264,7 +264,7 @@ impl Cluster {
         }
         let mut last = self.map.lock();
         let unsure_for = last.1.elapsed();
-        if last.0 == *map {
+        if last.0 == *map && !self.table.read().has_lost_strangers(map) {
             last.1 = Instant::now();
             return;
         }
