@@ -356,7 +356,9 @@ impl Client {
         node.counters.fill(&mut stats);
         for node in self.all_nodes() {
             stats.add(node.figures());
-            stats.cache += node.cache_stats();
+            let (entries, bytes) = node.cache_size();
+            stats.cache.entries += entries;
+            stats.cache.bytes += bytes;
         }
         stats.messages_dropped = self.0.messages_dropped.load(Ordering::Relaxed);
         stats.events_dropped = self.0.events.dropped();

@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -52,15 +52,32 @@ pub struct CacheStats {
     pub bytes: usize,
 }
 
-impl std::ops::AddAssign for CacheStats {
-    fn add_assign(&mut self, other: Self) {
-        self.hits += other.hits;
-        self.misses += other.misses;
-        self.invalidations += other.invalidations;
-        self.evictions += other.evictions;
-        self.entries += other.entries;
-        self.bytes += other.bytes;
+/// What is counted; nodes that come and go share one, so that nothing is forgotten.
+#[derive(Debug, Default)]
+pub(crate) struct CacheCounters {
+    hits: AtomicU64,
+    misses: AtomicU64,
+    invalidations: AtomicU64,
+    evictions: AtomicU64,
+}
+
+impl CacheCounters {
+    /// The counts, with nothing kept.
+    pub(super) fn stats(&self) -> CacheStats {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        CacheStats {
+            hits: count(&self.hits),
+            misses: count(&self.misses),
+            invalidations: count(&self.invalidations),
+            evictions: count(&self.evictions),
+            entries: 0,
+            bytes: 0,
+        }
     }
+}
+
+fn add(counter: &AtomicU64, count: usize) {
+    counter.fetch_add(count as u64, Ordering::Relaxed);
 }
 
 type Request = Arc<[u8]>;
@@ -93,7 +110,10 @@ struct State {
     entries: LruCache<Request, Entry>,
     by_key: HashMap<Box<[u8]>, HashSet<Request>>,
     next_ticket: u64,
-    stats: CacheStats,
+    counters: Arc<CacheCounters>,
+    /// How many of the entries have a reply.
+    kept: usize,
+    bytes: usize,
 }
 
 /// The replies that are kept for one node.
@@ -111,13 +131,15 @@ pub(crate) struct Ticket {
 }
 
 impl ReplyCache {
-    pub(crate) fn new(limits: CacheLimits) -> Self {
+    pub(crate) fn new(limits: CacheLimits, counters: Arc<CacheCounters>) -> Self {
         let state = State {
             follows: None,
             entries: LruCache::unbounded(),
             by_key: HashMap::new(),
             next_ticket: 0,
-            stats: CacheStats::default(),
+            counters,
+            kept: 0,
+            bytes: 0,
         };
         Self { limits, state: Mutex::new(state), warned: AtomicBool::new(false) }
     }
@@ -151,7 +173,7 @@ impl ReplyCache {
         match &state.entries.get(request)?.content {
             Content::Kept { reply, since } if since.elapsed() < self.limits.max_age => {
                 let reply = reply.clone();
-                state.stats.hits += 1;
+                add(&state.counters.hits, 1);
                 Some(reply)
             }
             Content::Kept { .. } => {
@@ -172,7 +194,7 @@ impl ReplyCache {
         let key = cacheable(request)?;
         let mut state = self.state.lock();
         state.follows?;
-        state.stats.misses += 1;
+        add(&state.counters.misses, 1);
         if state.entries.contains(request) {
             return None;
         }
@@ -227,8 +249,10 @@ impl ReplyCache {
         }
     }
 
-    pub(crate) fn stats(&self) -> CacheStats {
-        self.state.lock().stats
+    /// How many replies are kept, and what they take in bytes.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        let state = self.state.lock();
+        (state.kept, state.bytes)
     }
 }
 
@@ -236,19 +260,19 @@ impl State {
     fn clear(&mut self) {
         self.entries.clear();
         self.by_key.clear();
-        (self.stats.entries, self.stats.bytes) = (0, 0);
+        (self.kept, self.bytes) = (0, 0);
     }
 
     fn put(&mut self, request: &Request, entry: Entry) {
         self.by_key.entry(request[entry.key.clone()].into()).or_default().insert(Arc::clone(request));
-        self.stats.bytes += entry.bytes(request);
+        self.bytes += entry.bytes(request);
         self.entries.put(Arc::clone(request), entry);
     }
 
     /// Takes an entry out of the figures.
     fn uncount(&mut self, request: &[u8], entry: &Entry) {
-        self.stats.bytes -= entry.bytes(request);
-        self.stats.entries -= usize::from(matches!(entry.content, Content::Kept { .. }));
+        self.bytes -= entry.bytes(request);
+        self.kept -= usize::from(matches!(entry.content, Content::Kept { .. }));
     }
 
     /// Takes an entry out of the index.
@@ -272,7 +296,7 @@ impl State {
     /// A key has changed.
     fn forget(&mut self, key: &[u8]) {
         let Some(requests) = self.by_key.remove(key) else { return };
-        self.stats.invalidations += 1;
+        add(&self.counters.invalidations, 1);
         for request in requests {
             if let Some(entry) = self.entries.pop(&request) {
                 self.uncount(&request, &entry);
@@ -282,7 +306,7 @@ impl State {
 
     /// Everything may have changed.
     fn forget_all(&mut self) {
-        self.stats.invalidations += self.by_key.len() as u64;
+        add(&self.counters.invalidations, self.by_key.len());
         self.clear();
     }
 
@@ -303,11 +327,11 @@ impl State {
     /// Gives up what was not asked for the longest time; the entries are dropped by the caller.
     fn shrink(&mut self, limit: usize) -> Vec<(Request, Entry)> {
         let mut evicted = Vec::new();
-        while self.stats.bytes > limit
+        while self.bytes > limit
             && let Some((request, entry)) = self.entries.pop_lru()
         {
             self.unlink(&request, &entry);
-            self.stats.evictions += u64::from(matches!(entry.content, Content::Kept { .. }));
+            add(&self.counters.evictions, usize::from(matches!(entry.content, Content::Kept { .. })));
             evicted.push((request, entry));
         }
         evicted
@@ -333,8 +357,8 @@ impl Ticket {
             // What is left is removed when the ticket is dropped.
             return;
         }
-        state.stats.bytes += reply.len();
-        state.stats.entries += 1;
+        state.bytes += reply.len();
+        state.kept += 1;
         entry.content = Content::Kept { reply, since: Instant::now() };
         state.shrink(limit);
     }

@@ -1,6 +1,7 @@
 //! What is counted about a client's endpoints, by whoever sees it happen. Cheap enough for the data path: a
 //! lock that nobody else holds once per read, and one for each error.
 
+use super::cache::CacheCounters;
 use super::node::{Node, State};
 use super::outbox::Failure;
 use crate::error::{ErrorCode, code_of_reply};
@@ -19,6 +20,7 @@ pub(crate) struct Counters {
     pub(crate) reconnects: AtomicU64,
     pub(crate) reauthentications: AtomicU64,
     pub(crate) reauthentication_failures: AtomicU64,
+    pub(super) cache: Arc<CacheCounters>,
     errors: Mutex<BTreeMap<ErrorCode, u64>>,
     latencies: Mutex<Latencies>,
 }
@@ -76,6 +78,7 @@ impl Counters {
         stats.reconnects = count(&self.reconnects);
         stats.reauthentications = count(&self.reauthentications);
         stats.reauthentication_failures = count(&self.reauthentication_failures);
+        stats.cache = self.cache.stats();
         stats.errors.clone_from(&self.errors.lock());
         stats.latency = self.latencies.lock().view();
     }

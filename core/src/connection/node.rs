@@ -3,7 +3,7 @@
 
 use super::batch::{Batch, CompletionSink};
 use super::blocking::Pool;
-use super::cache::{CacheStats, Keep, ReplyCache};
+use super::cache::{Keep, ReplyCache};
 use super::cluster::Discovery;
 use super::counters::Counters;
 use super::decode::decode;
@@ -87,13 +87,14 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn new(settings: Settings, events: EventHub) -> Self {
+        let counters = Arc::<Counters>::default();
         Self {
             outbox: Arc::new(Mutex::new(Outbox::new(settings.limits))),
             active: Mutex::new(None),
             reached: Mutex::new(None),
             blocking: Pool::new(settings.blocking_connections),
             subscriptions: Arc::new(Subscriptions::new()),
-            cache: settings.cache.map(|limits| Arc::new(ReplyCache::new(limits))),
+            cache: reply_cache(&settings, &counters),
             telling: Mutex::default(),
             joining: Mutex::default(),
             rerouter: Rerouter::default(),
@@ -102,7 +103,7 @@ impl Node {
             listener: Listener::new(),
             settings,
             events,
-            counters: Arc::default(),
+            counters,
             state: watch::Sender::new(State::Connecting),
             wish: watch::Sender::new(Wish::Live),
         }
@@ -116,6 +117,7 @@ impl Node {
 
     /// The same node counts together with others.
     pub(crate) fn counting(mut self, counters: Arc<Counters>) -> Self {
+        self.cache = reply_cache(&self.settings, &counters);
         self.counters = counters;
         self
     }
@@ -219,9 +221,9 @@ impl Node {
         }
     }
 
-    /// Figures of client-side caching.
-    pub(crate) fn cache_stats(&self) -> CacheStats {
-        self.cache.as_ref().map(|cache| cache.stats()).unwrap_or_default()
+    /// How many replies are kept here, and what they take in bytes.
+    pub(crate) fn cache_size(&self) -> (usize, usize) {
+        self.cache.as_ref().map(|cache| cache.size()).unwrap_or_default()
     }
 
     /// Subscribes and waits until the server has confirmed it.
@@ -407,6 +409,10 @@ impl Node {
 pub(crate) fn times(timeout: Duration) -> Times {
     let submitted = Instant::now();
     Times { submitted, deadline: submitted.checked_add(timeout).unwrap_or_else(|| submitted + LONGEST_WAIT) }
+}
+
+fn reply_cache(settings: &Settings, counters: &Counters) -> Option<Arc<ReplyCache>> {
+    settings.cache.map(|limits| Arc::new(ReplyCache::new(limits, Arc::clone(&counters.cache))))
 }
 
 /// The error of a command that waited for a connection in vain. It was never sent.

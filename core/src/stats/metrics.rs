@@ -85,6 +85,22 @@ static REAUTHENTICATION_FAILURES: Metric = metric(
     "{sign-in}",
     "Failed attempts to sign a live connection in again",
 );
+static CACHE_HITS: Metric =
+    metric("keyless.cache.hits", Counter, "{command}", "Reads answered by client-side caching");
+static CACHE_MISSES: Metric = metric(
+    "keyless.cache.misses",
+    Counter,
+    "{command}",
+    "Reads that client-side caching could not answer yet",
+);
+static CACHE_INVALIDATIONS: Metric =
+    metric("keyless.cache.invalidations", Counter, "{key}", "Cached keys that have changed");
+static CACHE_EVICTIONS: Metric =
+    metric("keyless.cache.evictions", Counter, "{reply}", "Cached replies given up for want of room");
+static CACHE_ENTRIES: Metric =
+    metric("keyless.cache.entries", UpDownCounter, "{reply}", "Replies cached on this side");
+static CACHE_BYTES: Metric =
+    metric("keyless.cache.size", UpDownCounter, "By", "What the replies cached on this side take");
 static LAST_REPLY: Metric =
     metric("keyless.client.last_reply.age", Gauge, "s", "How long ago the server last sent anything");
 static REFRESHES: Metric = metric("keyless.token.refreshes", Counter, "{token}", "Tokens acquired");
@@ -100,7 +116,7 @@ static EVENTS_DROPPED: Metric =
     metric("keyless.events.dropped", Counter, "{event}", "Events that gave way because the queue was full");
 
 /// Every metric that [`Stats::metrics`] can yield.
-pub static METRICS: [&Metric; 17] = [
+pub static METRICS: [&Metric; 23] = [
     &DURATION,
     &CONNECTIONS,
     &PENDING,
@@ -112,6 +128,12 @@ pub static METRICS: [&Metric; 17] = [
     &REAUTHENTICATIONS,
     &REAUTHENTICATION_FAILURES,
     &LAST_REPLY,
+    &CACHE_HITS,
+    &CACHE_MISSES,
+    &CACHE_INVALIDATIONS,
+    &CACHE_EVICTIONS,
+    &CACHE_ENTRIES,
+    &CACHE_BYTES,
     &REFRESHES,
     &REFRESH_FAILURES,
     &TOKEN_AGE,
@@ -216,6 +238,12 @@ impl Stats {
             count(&RECONNECTS, self.reconnects),
             count(&REAUTHENTICATIONS, self.reauthentications),
             count(&REAUTHENTICATION_FAILURES, self.reauthentication_failures),
+            count(&CACHE_HITS, self.cache.hits),
+            count(&CACHE_MISSES, self.cache.misses),
+            count(&CACHE_INVALIDATIONS, self.cache.invalidations),
+            count(&CACHE_EVICTIONS, self.cache.evictions),
+            count(&CACHE_ENTRIES, self.cache.entries as u64),
+            count(&CACHE_BYTES, self.cache.bytes as u64),
             count(&REFRESHES, self.token_refreshes),
             count(&REFRESH_FAILURES, self.token_refresh_failures),
             count(&MESSAGES_DROPPED, self.messages_dropped),

@@ -97,7 +97,7 @@ async fn what_this_client_wrote_is_what_it_reads() {
             }
             _ => {
                 set(&client, "source", &value).await;
-                client.execute(cmd("RENAME").arg("source").arg("key")).await.unwrap()
+                client.execute::<()>(cmd("RENAME").arg("source").arg("key")).await.unwrap();
             }
         }
         for _ in 0..3 {

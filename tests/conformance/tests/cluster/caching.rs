@@ -39,6 +39,8 @@ async fn no_read_goes_back_in_time_when_replicas_take_over() {
             for node in control.nodes().await.unwrap().iter().filter(|node| node.role == NodeRole::Replica) {
                 control.failover(node.port, Failover::Graceful).await.unwrap();
                 control.wait_for_role(node.port, NodeRole::Primary, SOON).await.unwrap();
+                eventually("every slot has a connected node", SOON, || client.is_ready()).await;
+                tokio::time::sleep(Duration::from_millis(500)).await;
             }
         })
         .await;
