@@ -251,7 +251,7 @@ impl<'a> Replies<'a> {
 /// Who is told what became of submitted commands.
 ///
 /// Every command ends in exactly one call: `complete` with its reply (an error reply of the server is a
-/// reply) or `fail`. Replies of one submission come in order. The calls come from keyless' I/O thread,
+/// reply) or `fail`. Replies of one submission come in order; on a cluster those of one node do. The calls come from keyless' I/O thread,
 /// with locks held: they store what they are given and return; they must not block, panic or call back
 /// into keyless. Whoever waits is woken through the returned waker, once per batch of replies and
 /// without any lock: consecutive equal wakers are called once.

@@ -213,7 +213,8 @@ impl ReplyCache {
     }
 
     /// Commands of this client are about to be queued: what they may change is not to be kept, nor are replies
-    /// to what was queued before them. Called under the lock of the queue.
+    /// to what was queued before them. Called under the lock of the queue; for commands on a connection of their
+    /// own, between their reply and whoever waits for it.
     pub(crate) fn forget_changed(&self, batch: &Batch) {
         let mut state = self.state.lock();
         if state.entries.is_empty() {

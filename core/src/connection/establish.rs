@@ -122,7 +122,6 @@ async fn sign_in(
             }
         }
         if purpose == Purpose::Listening || (purpose == Purpose::Shared && link.is_resp3()) {
-            node.subscriptions.prepare(link.id());
             restore(&link, &node.subscriptions, settings.connect_timeout).await?;
         }
         Ok(map)

@@ -123,6 +123,11 @@ async fn first_flight(
         batch.push_own(&["CLIENT", "TRACKING", "ON"]);
         batch.len() - 1
     });
+    if resp3 {
+        // Servers that announce their maintenance do so to those who ask; all others refuse, and that is all right.
+        // Without an address in the announcement, the endpoint's name leads to the new place.
+        batch.push_own(&["CLIENT", "MAINT_NOTIFICATIONS", "ON", "moving-endpoint-type", "none"]);
+    }
     if settings.readonly {
         batch.push_own(&["READONLY"]);
     }
@@ -197,7 +202,7 @@ fn is_error(said: &[Result<Bytes>]) -> bool {
 ///
 /// A refusal is told to those who listen and keeps nobody else from the connection.
 pub(crate) async fn restore(link: &Link, subscriptions: &Subscriptions, wait: Duration) -> Result<()> {
-    for change in subscriptions.all() {
+    for change in subscriptions.prepare(link.id()) {
         let answer = Arc::new(OneReply::default());
         link.submit_announced(change.batch, answer.clone(), Instant::now() + wait);
         let first = driven(link, &answer, 1).await?.into_iter().next();

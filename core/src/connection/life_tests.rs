@@ -256,3 +256,55 @@ async fn a_long_reply_that_keeps_coming_is_no_silence() {
     assert_eq!(node.counters.connections.load(Ordering::Relaxed), 1, "nobody cut it");
     node.wish(Wish::Stop);
 }
+
+#[tokio::test]
+async fn a_connection_is_replaced_before_its_announced_end() {
+    let (tell, mut told) = unbounded_channel();
+    let peer = start(move |request| {
+        let _ = tell.send((request.connection, request.args[0].clone()));
+        request.answer_as_usual();
+        if request.connection == 1 && request.is("INCR") {
+            request.answer(b">4\r\n+MOVING\r\n:1\r\n:0\r\n_\r\n");
+        }
+    });
+    let node = node(settings(peer));
+    let lost = Arc::new(AtomicU32::new(0));
+    let counter = Arc::clone(&lost);
+    node.events.add(
+        crate::event::EventMask::CONNECTION_LOST,
+        Arc::new(move |_| {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }),
+    );
+    tokio::spawn(supervise(Arc::clone(&node)));
+    let sink = Arc::new(Recorder::default());
+    let ask = || {
+        let mut batch = Batch::new();
+        batch.push(&["INCR", "k"]).unwrap();
+        node.submit(&mut batch, 0, sink.clone(), SOON).unwrap();
+    };
+    ask();
+    // Each command goes to whichever connection is in use; from some moment on it is the second one.
+    let second = async {
+        loop {
+            match told.recv().await {
+                Some((2, name)) if name == "INCR" => break,
+                Some((1, name)) if name == "INCR" => {}
+                Some((2, name)) if name == "PING" => ask(),
+                Some(_) => {}
+                None => panic!("the peer has ended"),
+            }
+        }
+    };
+    timeout(SOON, second).await.expect("a second connection takes commands");
+    timeout(SOON, async {
+        while sink.0.lock().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("both are answered");
+    assert!(sink.0.lock().iter().all(|(_, outcome)| outcome.is_ok()));
+    assert_eq!(lost.load(Ordering::Relaxed), 0);
+    node.wish(Wish::Stop);
+}

@@ -73,6 +73,8 @@ pub(crate) struct Link {
     /// The I/O thread looks after deadlines at short intervals now. Without it nobody else may write,
     /// because a request that is never answered would then never time out.
     pub(super) watched: AtomicBool,
+    /// The server has said that it will be gone so soon.
+    notice: Mutex<Option<Duration>>,
     /// Counts reads that brought something, so that a watcher sees whether the peer is alive.
     received: AtomicU64,
 }
@@ -164,6 +166,7 @@ impl Link {
             host: Mutex::new(None),
             closed_for_new: AtomicBool::new(true),
             watched: AtomicBool::new(false),
+            notice: Mutex::new(None),
             received: AtomicU64::new(0),
         })
     }
@@ -221,6 +224,11 @@ impl Link {
         if let Some(sleeper) = sleeper {
             sleeper.wake();
         }
+    }
+
+    /// How soon the server will be gone, once it has said so.
+    pub(crate) fn take_notice(&self) -> Option<Duration> {
+        self.notice.lock().take()
     }
 
     /// Which connection of its client this is.
@@ -576,6 +584,11 @@ impl Link {
                 }
                 match (push::kind(frame), &self.cache) {
                     (b"invalidate", Some(cache)) => cache.invalidate(self.id, frame),
+                    (b"MOVING", _) => {
+                        *self.notice.lock() = push::moving(frame);
+                        // The host decides what to do, whoever drives.
+                        wakers.extend(self.host.lock().clone());
+                    }
                     _ => self.subscriptions.push(self.id, &block.slice_ref(frame), wakers),
                 }
             }

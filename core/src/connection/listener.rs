@@ -4,10 +4,9 @@
 
 use super::blocking::over;
 use super::establish::{Fresh, Purpose, establish};
-use super::handshake::driven;
 use super::link::{Link, timed_out};
 use super::node::{Node, closed};
-use super::one_reply::ping;
+use super::one_reply::{catch_up, ping};
 use super::reauth::{Outcome, Reauth};
 use super::settings::SignIn;
 use crate::error::{Error, ErrorCode, Result};
@@ -174,10 +173,7 @@ impl Ear {
     /// Makes a connection the one whose messages count.
     fn adopt(node: &Arc<Node>, fresh: Fresh, outage: Option<Duration>) -> Self {
         fresh.link.open();
-        // Active first: a subscription made from now on is told to this link by whoever makes it.
-        *node.listener.active.lock() = Some(Arc::clone(&fresh.link));
-        node.hear(&fresh, outage);
-        node.tell(node.subscriptions.take_late());
+        node.hear(&fresh, outage, || *node.listener.active.lock() = Some(Arc::clone(&fresh.link)));
         let tokens = match &node.settings.sign_in {
             SignIn::Token(source) => source.subscribe().ok(),
             _ => None,
@@ -331,17 +327,16 @@ impl Ear {
         None
     }
 
-    /// The fresh connection is subscribed to everything; this one has still to bring what was published before.
+    /// The fresh connection is subscribed to everything, and is told what came late. Then this one brings what was
+    /// published before, and the fresh one what this one has brought meanwhile: see `overlap`.
     async fn hand_over(self, fresh: Fresh) -> Self {
-        let begun = Instant::now();
+        let (begun, limit) = (Instant::now(), self.node.settings.command_timeout);
+        self.node.join(&fresh.link);
+        catch_up(&fresh.link, limit).await;
         let left = self.reauth.as_ref().map(|reauth| reauth.remaining(SystemTime::now()));
-        let limit = self.node.settings.command_timeout.min(left.unwrap_or(Duration::MAX));
-        // Whatever was published before the fresh one began stands before this answer.
-        let pong = ping(&self.link, limit);
-        let gap = match tokio::time::timeout(limit, driven(&self.link, &pong, 1)).await {
-            Ok(Ok(_)) => None,
-            _ => Some(begun.elapsed()),
-        };
+        let complete = catch_up(&self.link, limit.min(left.unwrap_or(limit))).await;
+        catch_up(&fresh.link, limit).await;
+        let gap = (!complete).then(|| begun.elapsed());
         let next = Self::adopt(&self.node, fresh, gap);
         self.link.end(&closed().at(self.label));
         tracing::info!(endpoint = %next.label, "connection for subscriptions replaced before its token's end");

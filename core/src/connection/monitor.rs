@@ -39,6 +39,7 @@ enum Woke {
     Drained,
     AuthAnswer(Result<(), Error>),
     NewToken(Option<Token>),
+    Notice(Duration),
     Wish,
 }
 
@@ -51,6 +52,8 @@ pub(super) struct Monitor {
     tokens: Option<Subscription>,
     auth: Option<(Arc<OneReply>, Login)>,
     replacement_wanted: watch::Sender<bool>,
+    /// When to ask for a replacement, because the server has said that it will be gone.
+    replace_at: Option<Instant>,
     /// Deadlines are looked at in short intervals, because somebody waits.
     close_up: bool,
     /// Frames seen at the last look, and since when that figure has not changed.
@@ -75,6 +78,7 @@ impl Monitor {
             tokens,
             auth: None,
             replacement_wanted: watch::Sender::new(false),
+            replace_at: None,
             close_up: false,
             seen: 0,
             silent_since: Instant::now(),
@@ -133,6 +137,11 @@ impl Monitor {
                 }
                 // The source was closed: the connection lives as long as its token.
                 Woke::NewToken(None) => self.tokens = None,
+                Woke::Notice(gone_in) => {
+                    tracing::info!(endpoint = %self.label, gone_in_s = gone_in.as_secs_f64(), "the server announces its move");
+                    // Half of the time for the name to lead elsewhere, the other half to go there.
+                    self.replace_at = Some(Instant::now() + gone_in / 2);
+                }
                 Woke::Wish => {
                     if *wish.borrow_and_update() == Wish::Stop {
                         return End::Finished;
@@ -163,6 +172,9 @@ impl Monitor {
             let driven = poll_fn(|cx| {
                 if let Poll::Ready(error) = self.link.poll(cx) {
                     return Poll::Ready(Woke::Ended(error));
+                }
+                if let Some(gone_in) = self.link.take_notice() {
+                    return Poll::Ready(Woke::Notice(gone_in));
                 }
                 if let Some((reply, _)) = &self.auth
                     && let Poll::Ready(replies) = reply.poll(cx, 1)
@@ -224,6 +236,9 @@ impl Monitor {
             let end = if self.link.is_draining() { reauth.remaining(wall) } else { reauth.usable(wall) };
             wait = wait.min(end);
         }
+        if let Some(at) = self.replace_at {
+            wait = wait.min(at.saturating_duration_since(Instant::now()));
+        }
         wait.max(Duration::from_millis(1))
     }
 
@@ -238,6 +253,10 @@ impl Monitor {
             && by <= now
         {
             return Some(super::node::closed());
+        }
+        if self.replace_at.is_some_and(|at| at <= now) {
+            self.replace_at = None;
+            self.replacement_wanted.send_replace(true);
         }
         // A guest that is idle, or kept from running, is relieved.
         let turns = self.link.guest_turns();

@@ -23,6 +23,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 
@@ -66,6 +67,10 @@ pub(crate) struct Node {
     pub(crate) subscriptions: Arc<Subscriptions>,
     /// What is kept of this endpoint's replies, if client-side caching is on.
     pub(crate) cache: Option<Arc<ReplyCache>>,
+    /// Orders changes: in the order in which they are made the server is told of them.
+    telling: Mutex<()>,
+    /// The connection that will take the place of the one that carries subscriptions, once it is to be told of changes.
+    joining: Mutex<Option<Arc<Link>>>,
     /// Where requests go that belong to another node.
     pub(crate) rerouter: Rerouter,
     /// Finds out whether the endpoint is a cluster; a node of a cluster has none.
@@ -89,6 +94,8 @@ impl Node {
             blocking: Pool::new(settings.blocking_connections),
             subscriptions: Arc::new(Subscriptions::new()),
             cache: settings.cache.map(|limits| Arc::new(ReplyCache::new(limits))),
+            telling: Mutex::default(),
+            joining: Mutex::default(),
             rerouter: Rerouter::default(),
             discovery: None,
             more_targets: Mutex::default(),
@@ -198,6 +205,13 @@ impl Node {
         self.cache.as_ref()?.recall(request)
     }
 
+    /// Gives up replies that these requests, sent over another connection, may have made stale.
+    pub(super) fn forget_changed(&self, requests: &Batch) {
+        if let Some(cache) = &self.cache {
+            cache.forget_changed(requests);
+        }
+    }
+
     /// Gives up all replies that are kept here.
     pub(super) fn forget_replies(&self) {
         if let Some(cache) = &self.cache {
@@ -223,8 +237,10 @@ impl Node {
         if let State::Closed(error) = self.state() {
             return Err(error);
         }
-        let changes = self.subscriptions.add(kind, &names, &queue);
-        self.tell(changes);
+        {
+            let _order = self.telling.lock();
+            self.tell(&self.subscriptions.add(kind, &names, &queue));
+        }
         let limit = self.settings.command_timeout;
         match tokio::time::timeout(limit, self.subscriptions.confirmed(kind, &names)).await {
             Ok(Ok(())) => match self.state() {
@@ -249,25 +265,33 @@ impl Node {
 
     /// Ends subscriptions; does not wait.
     pub(crate) fn unsubscribe(&self, kind: Kind, names: Option<&[Bytes]>, queue: &Arc<Queue>) {
-        let changes = self.subscriptions.remove(kind, names, queue);
-        self.tell(changes);
+        let _order = self.telling.lock();
+        self.tell(&self.subscriptions.remove(kind, names, queue));
     }
 
     /// Tells the server of changed subscriptions. Without a connection the next one is told everything.
-    pub(super) fn tell(&self, changes: Vec<Change>) {
-        let link = if self.listener.is_apart() { self.listener.active() } else { self.active() };
-        let Some(link) = link.filter(|_| !changes.is_empty()) else { return };
+    fn tell(&self, changes: &[Change]) {
+        if changes.is_empty() {
+            return;
+        }
+        let carrier = if self.listener.is_apart() { self.listener.active() } else { self.active() };
+        let joining = self.joining.lock().clone();
+        for link in carrier.into_iter().chain(joining) {
+            self.tell_link(&link, changes.to_vec());
+        }
+    }
+
+    fn tell_link(&self, link: &Arc<Link>, changes: Vec<Change>) {
         let Ok(runtime) = crate::runtime::io(0) else { return };
+        let limit = self.settings.command_timeout;
         for change in changes {
             let answer = Arc::new(OneReply::default());
-            link.submit_announced(
-                change.batch,
-                answer.clone(),
-                Instant::now() + self.settings.command_timeout,
-            );
+            link.submit_announced(change.batch, answer.clone(), Instant::now() + limit);
             let subscriptions = Arc::clone(&self.subscriptions);
             runtime.spawn(async move {
-                let first = poll_fn(|cx| answer.poll(cx, 1)).await.into_iter().next();
+                // A connection that has just ended answers nothing.
+                let answered = tokio::time::timeout(limit * 2, poll_fn(|cx| answer.poll(cx, 1))).await;
+                let first = answered.unwrap_or_default().into_iter().next();
                 // Only the server's own refusal is final: after a loss the next connection is told everything.
                 if let Some(Ok(frame)) = first
                     && let Err(error) = decode(&frame)
@@ -279,10 +303,30 @@ impl Node {
         link.wake_driver();
     }
 
-    /// From now on this connection's messages count. After a gap (`outage`) every listener is told of it.
-    pub(super) fn hear(&self, fresh: &Fresh, outage: Option<Duration>) {
+    /// From now on a fresh connection is told of changed subscriptions, beside the one whose place it will take.
+    pub(super) fn join(&self, link: &Arc<Link>) {
+        let _order = self.telling.lock();
+        self.tell_link(link, self.subscriptions.join());
+        *self.joining.lock() = Some(Arc::clone(link));
+    }
+
+    /// The fresh connection will not be used after all.
+    pub(super) fn leave(&self) {
+        *self.joining.lock() = None;
+    }
+
+    /// From now on this connection carries the subscriptions, and its messages count. After a gap (`outage`) every
+    /// listener is told of it. `activate` makes it the one that is told of changes.
+    pub(super) fn hear(&self, fresh: &Fresh, outage: Option<Duration>, activate: impl FnOnce()) {
+        let order = self.telling.lock();
+        activate();
+        *self.joining.lock() = None;
+        // Nothing, if it has joined before.
+        self.tell_link(&fresh.link, self.subscriptions.join());
         let subscriptions = self.subscriptions.len();
-        self.subscriptions.switch(fresh.link.id(), outage);
+        let wakers = self.subscriptions.switch(fresh.link.id(), outage);
+        drop(order);
+        wakers.into_iter().for_each(Waker::wake);
         if let Some(outage) = outage.filter(|_| subscriptions > 0) {
             self.events.emit(Event::SubscriptionGap {
                 time: SystemTime::now(),

@@ -1,6 +1,7 @@
 //! The wait for replies to requests of keyless itself: handshake, AUTH, PING.
 
 use super::batch::{Batch, CompletionSink, Replies};
+use super::handshake::driven;
 use super::link::Link;
 use crate::error::{Error, Result};
 use bytes::Bytes;
@@ -18,6 +19,12 @@ pub(crate) fn ping(link: &Link, limit: Duration) -> Arc<OneReply> {
     pong
 }
 
+/// Drives a link until it has brought everything that the server has sent by now; or for `limit`, or to its end.
+pub(crate) async fn catch_up(link: &Link, limit: Duration) -> bool {
+    let pong = ping(link, limit);
+    matches!(tokio::time::timeout(limit, driven(link, &pong, 1)).await, Ok(Ok(replies)) if replies.iter().all(Result::is_ok))
+}
+
 /// A sink for requests of keyless itself that can be polled for their replies.
 #[derive(Default)]
 pub(crate) struct OneReply(Mutex<OneReplyState>);
@@ -29,6 +36,11 @@ struct OneReplyState {
 }
 
 impl OneReply {
+    /// Whether a reply is there.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.0.lock().replies.iter().any(Result::is_ok)
+    }
+
     /// Ready when `count` replies are there.
     pub(crate) fn poll(&self, cx: &mut Context<'_>, count: usize) -> Poll<Vec<Result<Bytes>>> {
         let mut state = self.0.lock();

@@ -1,5 +1,7 @@
 //! What a RESP3 push is about, read off its bytes without copying.
 
+use std::time::Duration;
+
 /// The kind of a push: its first string (`message`, `invalidate` ...); empty if there is none.
 pub(crate) fn kind(frame: &[u8]) -> &[u8] {
     line(frame).and_then(|(_, rest)| string(rest)).map_or(&[], |(kind, _)| kind)
@@ -30,6 +32,16 @@ pub(crate) fn invalidated(frame: &[u8]) -> Option<Invalidated<'_>> {
         rest = after;
     }
     Some(Invalidated::Keys(keys))
+}
+
+/// Reads a `MOVING` push (Redis Software 8): `MOVING <number> <seconds> <where>`. Says how long the endpoint still
+/// leads to this server; `None` if it is not what it should be.
+pub(crate) fn moving(frame: &[u8]) -> Option<Duration> {
+    let (_, rest) = line(frame)?;
+    let (_, rest) = string(rest)?;
+    let (_, rest) = line(rest)?;
+    let (seconds, _) = line(rest)?;
+    Some(Duration::from_secs(number(seconds.strip_prefix(b":")?)? as u64))
 }
 
 /// The first line without its end, and what comes behind it.
@@ -70,12 +82,23 @@ mod tests {
         assert_eq!(kind(b">0\r\n"), b"");
     }
 
+    #[test]
+    fn a_move_tells_how_long_there_is() {
+        assert_eq!(moving(b">4\r\n+MOVING\r\n:7\r\n:15\r\n_\r\n"), Some(Duration::from_secs(15)));
+        assert_eq!(moving(b">4\r\n$6\r\nMOVING\r\n:7\r\n:0\r\n$3\r\na:1\r\n"), Some(Duration::ZERO));
+        for other in
+            [&b">1\r\n+MOVING\r\n"[..], b">3\r\n+MOVING\r\n:7\r\n+x\r\n", b">3\r\n+MOVING\r\n:7\r\n:-1\r\n"]
+        {
+            assert_eq!(moving(other), None);
+        }
+    }
+
     proptest! {
         #[test]
         fn no_push_makes_it_panic(tail in "[$*_+0-9a\r\n-]{0,40}") {
             let frame = format!(">2\r\n$10\r\ninvalidate\r\n{tail}").into_bytes();
             prop_assert_eq!(kind(&frame), b"invalidate");
-            let _ = invalidated(&frame);
+            let _ = (invalidated(&frame), moving(&frame));
             let _ = (kind(tail.as_bytes()), invalidated(tail.as_bytes()));
         }
     }

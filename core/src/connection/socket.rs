@@ -38,3 +38,19 @@ fn limit_unacknowledged(socket: &SockRef<'_>, limit: Duration) -> io::Result<()>
 fn limit_unacknowledged(_socket: &SockRef<'_>, _limit: Duration) -> io::Result<()> {
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn short_times_are_taken() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        for millis in [1, 600, 1_000, 2_000, 60_000] {
+            let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let time = Duration::from_millis(millis);
+            prepare(&socket, Some(time), time).unwrap();
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //! server has confirmed it. Outlives connections. Knows nothing of sockets.
 
 use super::batch::Batch;
-use super::overlap::{Echo, Overlap};
+use super::overlap::{Name, Overlap, name};
 use crate::error::{Error, Result};
 use crate::pubsub::{Kind, Message, Queue};
 use bytes::Bytes;
@@ -28,24 +28,33 @@ pub(crate) struct Subscriptions {
 
 #[derive(Default)]
 struct State {
-    names: HashMap<(Kind, Bytes), Entry>,
+    names: HashMap<Name, Entry>,
     /// The connection whose messages count.
     current: LinkId,
     /// The connection that will take its place, while both are subscribed.
-    next: Option<(LinkId, Overlap<Message>)>,
-    /// What the current connection repeats of what its predecessor delivered.
-    echo: Option<Echo<Message>>,
-    /// What was added after the next connection was told everything.
-    late: Vec<(Kind, Bytes)>,
+    next: Option<Next>,
+    /// What was added or removed after the next connection was told everything.
+    late: Vec<Name>,
+}
+
+struct Next {
+    link: LinkId,
+    overlap: Overlap,
+    /// It is told of every change as the current one is.
+    joined: bool,
 }
 
 struct Entry {
     queues: Vec<Arc<Queue>>,
+    /// By the current connection.
     confirmed: bool,
+    /// By the next one.
+    confirmed_by_next: bool,
     refused: Option<Error>,
 }
 
 /// A change that the server must be told of.
+#[derive(Clone)]
 pub(crate) struct Change {
     pub(crate) batch: Batch,
     pub(crate) kind: Kind,
@@ -64,7 +73,7 @@ impl Subscriptions {
         for name in names {
             let entry = state.names.entry((kind, name.clone())).or_insert_with(|| {
                 new.push(name.clone());
-                Entry { queues: Vec::new(), confirmed: false, refused: None }
+                Entry { queues: Vec::new(), confirmed: false, confirmed_by_next: false, refused: None }
             });
             if entry.refused.take().is_some() {
                 new.push(name.clone());
@@ -73,23 +82,34 @@ impl Subscriptions {
                 entry.queues.push(Arc::clone(queue));
             }
         }
-        if state.next.is_some() {
-            state.late.extend(new.iter().map(|name| (kind, name.clone())));
-        }
+        state.come_late(kind, &new);
         drop(state);
         self.changes.send_modify(|count| *count += 1);
         changes(kind.subscribe(), kind, &new)
     }
 
-    /// What a fresh connection must be told beside [`Subscriptions::all`]. Saying it twice does no harm.
-    pub(crate) fn take_late(&self) -> Vec<Change> {
-        let late = std::mem::take(&mut self.state.lock().late);
-        let of = |kind: Kind| {
-            let names: Vec<Bytes> =
-                late.iter().filter(|(of, _)| *of == kind).map(|(_, name)| name.clone()).collect();
-            changes(kind.subscribe(), kind, &names)
+    /// What a fresh connection must be told beside what [`Subscriptions::prepare`] gave. From now on it is to be told of every change
+    /// as the current one is. Saying a thing twice does no harm.
+    pub(crate) fn join(&self) -> Vec<Change> {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let late = std::mem::take(&mut state.late);
+        if let Some(next) = &mut state.next {
+            next.joined = true;
+            for name in &late {
+                next.overlap.begin_anew(name);
+            }
+        }
+        let of = |kind: Kind, wanted: bool| -> Vec<Bytes> {
+            let late = late.iter().filter(|name| name.0 == kind && state.names.contains_key(name) == wanted);
+            late.map(|(_, name)| name.clone()).collect()
         };
-        Kind::ALL.into_iter().flat_map(of).collect()
+        let told = |kind: Kind| {
+            let mut told = changes(kind.unsubscribe(), kind, &of(kind, false));
+            told.extend(changes(kind.subscribe(), kind, &of(kind, true)));
+            told
+        };
+        Kind::ALL.into_iter().flat_map(told).collect()
     }
 
     /// Removes a listener (from all names of the kind when `names` is `None`) and says what must be sent.
@@ -106,21 +126,10 @@ impl Subscriptions {
             }
             true
         });
+        state.come_late(kind, &unused);
         drop(state);
         self.changes.send_modify(|count| *count += 1);
         changes(kind.unsubscribe(), kind, &unused)
-    }
-
-    /// Everything that a fresh connection must be told before it is used.
-    pub(crate) fn all(&self) -> Vec<Change> {
-        let state = self.state.lock();
-        let of = |kind: Kind| {
-            let mut names: Vec<Bytes> =
-                state.names.keys().filter(|(of, _)| *of == kind).map(|(_, name)| name.clone()).collect();
-            names.sort_unstable();
-            changes(kind.subscribe(), kind, &names)
-        };
-        Kind::ALL.into_iter().flat_map(of).collect()
     }
 
     /// How many names are listened to.
@@ -168,7 +177,9 @@ impl Subscriptions {
                 if let Some(error) = entries().find_map(|entry| entry.refused.clone()) {
                     return Err(error);
                 }
-                if entries().all(|entry| entry.confirmed) {
+                // While both connections are told both must know: either may be the one that counts in a moment.
+                let both = state.next.as_ref().is_some_and(|next| next.joined);
+                if entries().all(|entry| entry.confirmed && (entry.confirmed_by_next || !both)) {
                     return Ok(());
                 }
             }
@@ -179,22 +190,28 @@ impl Subscriptions {
     }
 
     /// The connection that is about to take the place of the current one begins to subscribe. Its messages
-    /// wait until [`Subscriptions::switch`].
-    pub(crate) fn prepare(&self, link: LinkId) {
+    /// wait until [`Subscriptions::switch`]. Gives what it must be told.
+    pub(crate) fn prepare(&self, link: LinkId) -> Vec<Change> {
         let mut state = self.state.lock();
-        state.next = Some((link, Overlap::new()));
+        state.next = Some(Next { link, overlap: Overlap::default(), joined: false });
         state.late.clear();
+        state.names.values_mut().for_each(|entry| entry.confirmed_by_next = false);
+        state.all()
     }
 
-    /// From now on this connection's messages count. After a gap (`outage`) every listener is told of it.
-    pub(crate) fn switch(&self, link: LinkId, outage: Option<Duration>) {
+    /// From now on this connection's messages count. After a gap (`outage`) every listener is told of it. Gives whom
+    /// to wake.
+    #[must_use]
+    pub(crate) fn switch(&self, link: LinkId, outage: Option<Duration>) -> Vec<Waker> {
         let wakers = self.state.lock().switch(link, outage);
-        wakers.into_iter().for_each(Waker::wake);
+        self.changes.send_modify(|count| *count += 1);
+        wakers
     }
 
     /// There will be no successor after all.
     pub(crate) fn abandon(&self) {
         self.state.lock().next = None;
+        self.changes.send_modify(|count| *count += 1);
     }
 
     /// The connection is gone: what it had confirmed must be confirmed anew.
@@ -212,36 +229,32 @@ impl Subscriptions {
         };
         match push {
             Push::Confirmed(kind, name) => {
-                if let Some(entry) = self.state.lock().names.get_mut(&(kind, name)) {
-                    entry.confirmed = true;
+                let mut state = self.state.lock();
+                let next = state.next.as_ref().is_some_and(|next| next.link == link);
+                let current = state.current == link;
+                if let Some(entry) = state.names.get_mut(&(kind, name)) {
+                    entry.confirmed |= current;
+                    entry.confirmed_by_next |= next;
                     entry.refused = None;
                 }
+                drop(state);
                 self.changes.send_modify(|count| *count += 1);
             }
             Push::Removed => {}
             Push::Message(message) => {
                 let mut state = self.state.lock();
                 let state = &mut *state;
-                if let Some((next, overlap)) = &mut state.next
-                    && *next == link
+                if let Some(next) = &mut state.next
+                    && next.link == link
                 {
-                    overlap.hold(message);
+                    next.overlap.hold(message);
                     return;
                 }
                 if link != state.current {
                     return;
                 }
-                if let Some(echo) = &mut state.echo {
-                    let repeats = echo.repeats(&message);
-                    if echo.is_over() {
-                        state.echo = None;
-                    }
-                    if repeats {
-                        return;
-                    }
-                }
-                if let Some((_, overlap)) = &mut state.next {
-                    overlap.note(&message);
+                if let Some(next) = &mut state.next {
+                    next.overlap.note(&message);
                 }
                 state.pass_on(&message, wakers);
             }
@@ -259,9 +272,19 @@ impl Subscriptions {
 }
 
 impl State {
+    /// Everything that is listened to.
+    fn all(&self) -> Vec<Change> {
+        let of = |kind: Kind| {
+            let mut names: Vec<Bytes> =
+                self.names.keys().filter(|(of, _)| *of == kind).map(|(_, name)| name.clone()).collect();
+            names.sort_unstable();
+            changes(kind.subscribe(), kind, &names)
+        };
+        Kind::ALL.into_iter().flat_map(of).collect()
+    }
+
     fn switch(&mut self, link: LinkId, outage: Option<Duration>) -> Vec<Waker> {
         let mut wakers = Vec::new();
-        self.echo = None;
         if let Some(outage) = outage {
             let mut told: Vec<&Arc<Queue>> = Vec::new();
             for queue in self.names.values().flat_map(|entry| &entry.queues) {
@@ -271,22 +294,26 @@ impl State {
                 }
             }
         }
-        let overlap = self.next.take().filter(|(next, _)| *next == link).map(|(_, overlap)| overlap);
+        let next = self.next.take().filter(|next| next.link == link);
         self.current = link;
-        if let Some(overlap) = overlap {
-            let (fresh, echo) = overlap.switch();
-            for message in fresh {
-                self.pass_on(&message, &mut wakers);
-            }
-            // After a gap the old connection's messages are no echo of anything.
-            self.echo = outage.is_none().then_some(echo).filter(|echo| !echo.is_over());
+        for entry in self.names.values_mut() {
+            entry.confirmed = entry.confirmed_by_next;
+        }
+        for message in next.map_or_else(Vec::new, |next| next.overlap.switch()) {
+            self.pass_on(&message, &mut wakers);
         }
         wakers
     }
 
+    /// Remembers what the next connection is told later.
+    fn come_late(&mut self, kind: Kind, names: &[Bytes]) {
+        if self.next.as_ref().is_some_and(|next| !next.joined) {
+            self.late.extend(names.iter().map(|name| (kind, name.clone())));
+        }
+    }
+
     fn pass_on(&self, message: &Message, wakers: &mut Vec<Waker>) {
-        let name = message.pattern.as_ref().unwrap_or(&message.channel);
-        if let Some(entry) = self.names.get(&(message.kind, name.clone())) {
+        if let Some(entry) = self.names.get(&name(message)) {
             for queue in &entry.queues {
                 wakers.extend(queue.put(message.clone()));
             }

@@ -4,7 +4,7 @@
 use super::establish::{Fresh, Purpose, establish};
 use super::monitor::{End, Monitor};
 use super::node::{Node, State, Wish, closed, not_connected};
-use super::one_reply::ping;
+use super::one_reply::{catch_up, ping};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use std::future::Future;
@@ -199,21 +199,37 @@ impl Supervisor {
                 end = &mut run => return end,
                 outcome = establish(&node, &target, Purpose::Shared) => match outcome {
                     Ok(fresh) => {
+                        let (begun, limit) = (Instant::now(), node.settings.command_timeout);
+                        if fresh.link.is_resp3() {
+                            node.join(&fresh.link);
+                            // Until it knows of what came late.
+                            tokio::select! {
+                                biased;
+                                end = &mut run => {
+                                    node.leave();
+                                    return end;
+                                }
+                                _ = catch_up(&fresh.link, limit) => {}
+                            }
+                        }
+                        // Messages that were published before the fresh one listened stand before this answer.
+                        let mut last = None;
                         if let Some(old) = self.node.active() {
-                            // Messages that were published before the fresh one listened stand before this answer.
-                            ping(&old, node.settings.command_timeout);
+                            last = Some(ping(&old, limit));
                             old.drain();
                             old.end_guest();
                         }
                         // What the old one has taken is answered before the fresh one takes anything: commands
                         // that were sent one after the other are executed in that order. Who has not been
                         // answered by then was told that the time is up.
-                        let rest = tokio::time::timeout(node.settings.command_timeout, &mut run).await;
+                        let rest = tokio::time::timeout(limit, &mut run).await;
                         if rest.is_ok() && *node.wish.borrow() == Wish::Stop {
                             return End::Finished;
                         }
+                        let complete = last.is_some_and(|pong| pong.is_answered());
+                        catch_up(&fresh.link, limit).await;
                         self.tell_map(&fresh);
-                        let mut watch = self.adopt(fresh, None);
+                        let mut watch = self.adopt(fresh, (!complete).then(|| begun.elapsed()));
                         self.node.counters.connections.fetch_add(1, Ordering::Relaxed);
                         replacement_wanted = watch.replacement_wanted();
                         let old = std::mem::replace(&mut run, Box::pin(async move { watch.run().await }));
@@ -248,20 +264,19 @@ impl Supervisor {
 
     /// Makes a connection the active one.
     fn adopt(&self, fresh: Fresh, outage: Option<Duration>) -> Monitor {
-        if let Some(cache) = &self.node.cache {
+        let node = &self.node;
+        if let Some(cache) = &node.cache {
             cache.follow(fresh.link.is_tracking().then(|| fresh.link.id()));
         }
-        // Active first: a subscription made from now on is told to this link by whoever makes it.
-        self.node.set_active(Some(Arc::clone(&fresh.link)));
-        self.node.set_reached(&fresh.label);
+        node.set_reached(&fresh.label);
         if fresh.link.is_resp3() {
-            self.node.listener.rest();
-            self.node.hear(&fresh, outage);
+            node.listener.rest();
+            node.hear(&fresh, outage, || node.set_active(Some(Arc::clone(&fresh.link))));
         } else {
-            self.node.listener.work(&self.node, outage);
+            node.set_active(Some(Arc::clone(&fresh.link)));
+            node.listener.work(node, outage);
         }
         fresh.link.open();
-        self.node.tell(self.node.subscriptions.take_late());
         Monitor::new(Arc::clone(&self.node), fresh.link, fresh.label, fresh.token)
     }
 }

@@ -2,9 +2,11 @@
 
 #![allow(clippy::missing_panics_doc, reason = "a helper of tests panics where a test would")]
 
+pub mod churn;
 pub mod collector;
 pub mod load;
 pub mod raw;
+pub mod versions;
 
 use keyless::credential::{Credential, CredentialOptions};
 use keyless::event::{Event, EventMask};

@@ -3,13 +3,14 @@
 
 use keyless::event::EventMask;
 use keyless::redis::cmd;
-use keyless::{CacheStats, Client, Options, Pipeline};
+use keyless::{Batch, CacheStats, Client, Options, Pipeline};
+use keyless_conformance::collector::Collector;
+use keyless_conformance::versions::Versions;
 use keyless_conformance::{Events, SOON, client_secret, emulator, eventually, options};
-use keyless_emulator::{Cut, Emulator};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use keyless_emulator::{Cut, Emulator, Freeze};
 use std::time::{Duration, Instant};
 
+const GET_KEY: &[u8] = b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n";
 const HOUR: Duration = Duration::from_hours(1);
 
 fn caching(emulator: &Emulator) -> Options {
@@ -34,6 +35,10 @@ async fn get(client: &Client, key: &str) -> Option<String> {
 
 async fn set(client: &Client, key: &str, value: &str) {
     client.execute::<()>(cmd("SET").arg(key).arg(value)).await.unwrap();
+}
+
+async fn length(client: &Client) -> u32 {
+    client.execute(cmd("LLEN").arg("list")).await.unwrap()
 }
 
 fn cache(client: &Client) -> CacheStats {
@@ -99,6 +104,13 @@ async fn what_this_client_wrote_is_what_it_reads() {
             assert_eq!(get(&client, "key").await.unwrap(), value, "round {round}");
         }
     }
+    // What waits has a connection of its own, over which the server does not tell of changes.
+    for _ in 0..200 {
+        client.execute::<()>(cmd("RPUSH").arg("list").arg("element")).await.unwrap();
+        assert_eq!(length(&client).await, 1);
+        client.execute::<(String, String)>(cmd("BLPOP").arg("list").arg(0)).await.unwrap();
+        assert_eq!(length(&client).await, 0);
+    }
     let stats = cache(&client);
     println!("{stats:?}");
     assert!(stats.hits > 0);
@@ -158,143 +170,69 @@ async fn commands_that_would_switch_tracking_are_refused_and_disabled_ones_are_n
     assert!(client.execute::<()>(cmd("HGET").arg("h").arg("f")).await.is_err());
 }
 
-/// Versions that only grow, and what readers make of them.
-struct Watch {
-    stop: AtomicBool,
-    /// The highest version that anybody has read of each key, or was told to have written.
-    floor: [AtomicU64; KEYS],
-    reads: AtomicU64,
-    writes: AtomicU64,
-    back: AtomicU64,
-    failed: AtomicU64,
+#[tokio::test]
+async fn a_connection_from_which_no_news_can_come_is_noticed_though_all_reads_are_answered_here() {
+    let emulator = emulator(HOUR).await;
+    let timeout = Duration::from_millis(600);
+    let client = connect(&emulator, &caching(&emulator).with_command_timeout(timeout)).await;
+    let other = connect(&emulator, &options(&emulator)).await;
+    set(&client, "key", "old").await;
+    get(&client, "key").await;
+    let events = Events::of(&client);
+    emulator.faults().freeze(Freeze::ToClient, None);
+    let begun = Instant::now();
+    let mut hits = 0;
+    // Nobody but this reader uses the connection, and it does not either.
+    while events.count(EventMask::CONNECTION_LOST) == 0 {
+        assert!(begun.elapsed() < SOON, "a dead connection is not noticed");
+        hits += u32::from(client.recall(GET_KEY).is_some());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    println!("{hits} hits until the dead connection was noticed, after {:?}", begun.elapsed());
+    assert_eq!(cache(&client).entries, 0);
+    emulator.faults().thaw();
+    set(&other, "key", "new").await;
+    events.wait(EventMask::CONNECTION_RESTORED, 1, SOON).await;
+    assert_eq!(get(&client, "key").await.unwrap(), "new");
 }
 
-const KEYS: usize = 8;
-
-fn name(key: usize) -> String {
-    format!("version:{key}")
-}
-
-impl Watch {
-    fn new() -> Arc<Self> {
-        Arc::new(Self {
-            stop: AtomicBool::new(false),
-            floor: [const { AtomicU64::new(0) }; KEYS],
-            reads: AtomicU64::new(0),
-            writes: AtomicU64::new(0),
-            back: AtomicU64::new(0),
-            failed: AtomicU64::new(0),
-        })
-    }
-
-    fn note(&self, key: usize, floor: u64, version: u64) {
-        if version < floor {
-            println!("{} went back from {floor} to {version}", name(key));
-            self.back.fetch_add(1, Ordering::Relaxed);
+#[tokio::test]
+async fn batches_are_sent_and_what_is_kept_can_be_asked_for() {
+    let (_emulator, client, other) = connected().await;
+    set(&other, "key", "1").await;
+    let mut batch = Batch::new();
+    assert!(client.recall(GET_KEY).is_none());
+    for count in [1, 1, 3] {
+        let sent = client.stats().commands;
+        for _ in 0..count {
+            batch.push_encoded(GET_KEY).unwrap();
         }
-        self.floor[key].fetch_max(version, Ordering::SeqCst);
+        let collector = Collector::new(count);
+        client.submit(&mut batch, 0, collector.clone()).unwrap();
+        let (outcomes, _) = collector.outcomes().await;
+        assert!(outcomes.iter().all(|reply| reply.as_ref().unwrap() == b"$1\r\n1\r\n"));
+        assert_eq!(client.stats().commands, sent + count as u64);
+        assert_eq!(client.recall(GET_KEY).unwrap(), &b"$1\r\n1\r\n"[..]);
     }
-
-    /// Whatever anybody of this client knew before a read is asked for, the read knows.
-    async fn read(self: Arc<Self>, client: Client, worker: usize) {
-        let mut random = fastrand::Rng::with_seed(worker as u64);
-        while !self.stop.load(Ordering::Relaxed) {
-            let key = random.usize(..KEYS);
-            let floor = self.floor[key].load(Ordering::SeqCst);
-            match client.execute::<Option<u64>>(cmd("GET").arg(name(key))).await {
-                Ok(version) => {
-                    self.note(key, floor, version.unwrap_or(0));
-                    self.reads.fetch_add(1, Ordering::Relaxed);
-                }
-                Err(error) => self.fail(&error),
-            }
-        }
-    }
-
-    /// Writes, and tells what was acknowledged only if `ours`: what others wrote is news some time later.
-    async fn write(self: Arc<Self>, client: Client, worker: usize, ours: bool, pause: Duration) {
-        let mut random = fastrand::Rng::with_seed(worker as u64);
-        while !self.stop.load(Ordering::Relaxed) {
-            let key = random.usize(..KEYS);
-            let command = match random.u8(..3) {
-                0 => cmd("EVAL").arg("return redis.call('INCR', KEYS[1])").arg(1).arg(name(key)).clone(),
-                1 => cmd("INCRBY").arg(name(key)).arg(1).clone(),
-                _ => cmd("INCR").arg(name(key)).clone(),
-            };
-            match client.execute::<u64>(&command).await {
-                Ok(version) if ours => {
-                    let floor = self.floor[key].load(Ordering::SeqCst);
-                    self.floor[key].store(floor.max(version), Ordering::SeqCst);
-                    // At once, from the same task: the server's own news of it may not have come yet.
-                    if let Ok(read) = client.execute::<u64>(cmd("GET").arg(name(key))).await {
-                        self.note(key, version, read);
-                    }
-                }
-                Ok(_) => {}
-                Err(error) => self.fail(&error),
-            }
-            self.writes.fetch_add(1, Ordering::Relaxed);
-            tokio::time::sleep(pause).await;
-        }
-    }
-
-    fn fail(&self, error: &keyless::Error) {
-        println!("{error}");
-        self.failed.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Lets readers and writers run, and says in the end that everybody sees the truth.
-    async fn run(self: &Arc<Self>, client: &Client, other: &Client, during: impl Future<Output = ()>) {
-        let mut workers = Vec::new();
-        for worker in 0..6 {
-            workers.push(tokio::spawn(Arc::clone(self).read(client.clone(), worker)));
-        }
-        let (fast, slow) = (Duration::from_millis(1), Duration::from_millis(3));
-        for worker in 6..8 {
-            workers.push(tokio::spawn(Arc::clone(self).write(client.clone(), worker, true, slow)));
-            workers.push(tokio::spawn(Arc::clone(self).write(other.clone(), worker + 10, false, fast)));
-        }
-        during.await;
-        self.stop.store(true, Ordering::Relaxed);
-        for worker in workers {
-            tokio::time::timeout(SOON, worker).await.expect("every command ends").expect("a worker");
-        }
-        for key in 0..KEYS {
-            let truth = get(other, &name(key)).await;
-            let until = Instant::now() + SOON;
-            while get(client, &name(key)).await != truth {
-                assert!(Instant::now() < until, "{} stays stale", name(key));
-                tokio::task::yield_now().await;
-            }
-        }
-    }
-
-    fn report(&self, what: &str, stats: CacheStats) {
-        println!(
-            "{what}: {} reads, {} writes, {} went back, {} failed; {stats:?}",
-            self.reads.load(Ordering::Relaxed),
-            self.writes.load(Ordering::Relaxed),
-            self.back.load(Ordering::Relaxed),
-            self.failed.load(Ordering::Relaxed),
-        );
-        assert_eq!(self.back.load(Ordering::Relaxed), 0, "reads that went back in time");
-        assert!(stats.hits > 100 && stats.invalidations > 100, "{stats:?}");
-    }
+    let known = cache(&client).invalidations;
+    other.execute::<()>(cmd("DEL").arg("key")).await.unwrap();
+    eventually("the invalidation", SOON, || cache(&client).invalidations > known).await;
+    assert!(client.recall(GET_KEY).is_none());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_read_goes_back_in_time() {
     let (_emulator, client, other) = connected().await;
-    let watch = Watch::new();
+    let watch = Versions::new();
     watch.run(&client, &other, tokio::time::sleep(Duration::from_secs(4))).await;
     watch.report("undisturbed", cache(&client));
-    assert_eq!(watch.failed.load(Ordering::Relaxed), 0);
+    assert_eq!(watch.failed(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_read_goes_back_in_time_while_connections_are_cut() {
     let (emulator, client, other) = connected().await;
-    let watch = Watch::new();
+    let watch = Versions::new();
     watch
         .run(&client, &other, async {
             for round in 1..=20 {
@@ -313,7 +251,7 @@ async fn no_read_is_stale_while_tokens_are_replaced() {
     let emulator = emulator(LIFETIME).await;
     let client = connect(&emulator, &caching(&emulator)).await;
     let other = connect(&emulator, &options(&emulator)).await;
-    let (events, watch) = (Events::of(&client), Watch::new());
+    let (events, watch) = (Events::of(&client), Versions::new());
     watch
         .run(&client, &other, async {
             let begun = Instant::now();
@@ -324,7 +262,7 @@ async fn no_read_is_stale_while_tokens_are_replaced() {
     let stats = client.stats();
     watch.report("3 lifetimes", stats.cache);
     println!("{stats:?}");
-    assert_eq!(watch.failed.load(Ordering::Relaxed), 0);
+    assert_eq!(watch.failed(), 0);
     assert_eq!((stats.connections, stats.reauthentication_failures), (1, 0));
     assert!(stats.reauthentications >= 3);
     assert_eq!(emulator.stats().connections.closed_at_expiry, 0);

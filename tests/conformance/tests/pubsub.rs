@@ -5,6 +5,7 @@ use keyless::event::{Event, EventMask};
 use keyless::pubsub::{Kind, Overflow};
 use keyless::redis::cmd;
 use keyless::{Client, Delivery, Error, ErrorCode, Subscriber, SubscriberOptions};
+use keyless_conformance::churn::Churn;
 use keyless_conformance::{Events, SOON, client_secret, emulator, options};
 use keyless_emulator::{Cut, Emulator};
 use std::time::Duration;
@@ -95,6 +96,7 @@ async fn a_replaced_connection_loses_and_repeats_no_message() {
     let events = Events::of(&listener);
     let mut subscriber = listener.subscriber(ROOMY);
     subscriber.subscribe(&["news"]).await.unwrap();
+    let churn = Churn::start(&sender, &listener, 2);
     // Re-authentication is refused from now on: the connection must be replaced before its token ends, by one
     // that is refused no more once the replacement is due.
     emulator.faults().refuse_auth(None);
@@ -106,11 +108,15 @@ async fn a_replaced_connection_loses_and_repeats_no_message() {
         events.count(EventMask::CONNECTION_REAUTHENTICATED) >= 3 && number > refused + 1000
     })
     .await;
+    let subscriptions = churn.stop().await;
     for expected in 0..published {
         assert_eq!(number(&mut subscriber).await, expected);
     }
     assert_eq!(events.count(EventMask::CONNECTION_LOST), 0);
-    println!("{published} messages, {} connections", listener.stats().connections);
+    println!(
+        "{published} messages, {subscriptions} subscriptions that came and went, {} connections",
+        listener.stats().connections
+    );
 }
 
 #[tokio::test]

@@ -6,10 +6,9 @@ use keyless::options::Protocol;
 use keyless::pubsub::{Kind, Overflow};
 use keyless::redis::cmd;
 use keyless::{Client, Delivery, ErrorCode, Pipeline, Subscriber, SubscriberOptions};
+use keyless_conformance::churn::Churn;
 use keyless_conformance::{Events, SOON, client_secret, emulator, options};
 use keyless_emulator::{Cut, Emulator};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
@@ -154,34 +153,9 @@ async fn a_subscription_holds_from_its_confirmation_on_whenever_it_is_made() {
     let (sender, listener) = (sender(&emulator).await, client(&emulator).await);
     let keeper = listener.subscriber(ROOMY);
     keeper.subscribe(&["always"]).await.unwrap();
-    let stop = Arc::new(AtomicBool::new(false));
-    let workers: Vec<_> = (0..4)
-        .map(|worker| {
-            let (sender, listener, stop) = (sender.clone(), listener.clone(), Arc::clone(&stop));
-            tokio::spawn(async move {
-                let mut rounds = 0_u64;
-                while !stop.load(Ordering::Relaxed) {
-                    let channel = format!("{worker}:{rounds}");
-                    let mut subscriber = listener.subscriber(SubscriberOptions::default());
-                    subscriber.subscribe(&[&channel]).await.unwrap();
-                    for expected in 0..5 {
-                        let () = sender.execute(cmd("PUBLISH").arg(&channel).arg(expected)).await.unwrap();
-                    }
-                    for expected in 0..5 {
-                        assert_eq!(number(&mut subscriber).await, expected, "{channel}");
-                    }
-                    rounds += 1;
-                }
-                rounds
-            })
-        })
-        .collect();
+    let churn = Churn::start(&sender, &listener, 4);
     emulator.wait_until(|stats| stats.connections.opened >= 3 + 8, SOON).await.unwrap();
-    stop.store(true, Ordering::Relaxed);
-    let mut rounds = 0;
-    for worker in workers {
-        rounds += timeout(SOON, worker).await.unwrap().unwrap();
-    }
+    let rounds = churn.stop().await;
     assert_eq!(emulator.stats().connections.closed_at_expiry, 0);
     println!("{rounds} subscriptions came and went while the connection was replaced 8 times");
 }

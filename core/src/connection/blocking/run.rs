@@ -57,6 +57,8 @@ pub(super) async fn run(node: &Arc<Node>, mut call: Call, lease: &Lease) -> Resu
             return Err(closed());
         }
         let outcome = current.ask(call.encode(slice, answers.is_none()), slice, margin).await;
+        // Word of the change comes over another connection, and may come later than this answer.
+        node.forget_changed(&call.requests());
         let mut found = match outcome {
             Ok(found) => found,
             Err(lost) => {

@@ -257,16 +257,16 @@ impl Cluster {
     }
 
     /// Takes a new map: nodes come and go, and what waited for those that have gone, or that are away, is
-    /// sent to whoever serves it now.
-    fn apply(&self, map: &SlotMap) {
+    /// sent to whoever serves it now. Says whether anything has changed.
+    fn apply(&self, map: &SlotMap) -> bool {
         if self.is_closing() {
-            return;
+            return false;
         }
         let mut last = self.map.lock();
         let unsure_for = last.1.elapsed();
-        if last.0 == *map {
+        if last.0 == *map && !self.table.read().has_lost_strangers(map) {
             last.1 = Instant::now();
-            return;
+            return false;
         }
         let reads_replicas = self.settings.cluster.as_ref().is_some_and(|cluster| cluster.reads_replicas);
         let (next, left) = self.table.read().rebuild(map, reads_replicas, |address| self.make(address));
@@ -295,6 +295,7 @@ impl Cluster {
             self.finish_all(Wish::Stop);
         }
         self.shards.follow(self, unsure_for);
+        true
     }
 
     /// Sends what waits for a node to whoever serves it now. What still belongs to it keeps its place.
@@ -431,7 +432,8 @@ impl Discovery {
     /// A connection to the endpoint is about to be used and has told its map.
     pub(super) fn found(&self, seed: &Arc<Node>, map: &SlotMap) {
         if let Some(cluster) = self.cluster.get() {
-            return cluster.apply(map);
+            cluster.apply(map);
+            return;
         }
         let cluster = Cluster::new(seed, self.thread);
         cluster.apply(map);

@@ -44,19 +44,20 @@ impl Plan {
             let slot = common_slot(requests(batch))?;
             return Ok(one(slot.map_or_else(|| table.any(), |slot| table.owner(slot, false))));
         }
-        let mut routes = requests(batch).map(route).collect::<Result<Vec<_>>>()?;
         let simple = |route: &Route| match route {
             Route::Any => Some(table.any()),
             Route::Slot { slot, reads } => Some(table.owner(*slot, *reads)),
             _ => None,
         };
-        if let [only] = &routes[..]
-            && let Some(node) = simple(only)
+        // By far the most frequent case, without a list.
+        if batch.len() == 1
+            && let Some(node) = simple(&route(&batch.bytes)?)
         {
             return Ok(one(node));
         }
+        let routes = requests(batch).map(route).collect::<Result<Vec<_>>>()?;
         let mut pieces = Pieces::default();
-        for (index, (request, route)) in requests(batch).zip(routes.drain(..)).enumerate() {
+        for (index, (request, route)) in requests(batch).zip(routes).enumerate() {
             let tag = first_tag + index as u64;
             match route {
                 Route::Slots(parts, combine) => {

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 /// The map is read at most so often.
 const AT_MOST_EVERY: Duration = Duration::from_millis(50);
-/// While a slot has no node or a node no connection, it is read this often.
+/// While it changes, a slot has no node, or a node no connection, it is read this often.
 const WHILE_AWAY: Duration = Duration::from_millis(250);
 /// How long one node may take to tell it.
 const ANSWER: Duration = Duration::from_secs(1);
@@ -23,19 +23,22 @@ const NEVER: Duration = Duration::from_hours(24 * 365);
 
 /// Runs until the cluster is closed or gone.
 pub(super) async fn keep_true(cluster: Weak<Cluster>, suspected: Arc<Notify>, every: Option<Duration>) {
+    let mut changing = false;
     loop {
         let wait = match cluster.upgrade() {
             Some(cluster) if cluster.is_closing() => return,
-            Some(cluster) if cluster.is_ready() => every.unwrap_or(NEVER),
+            Some(cluster) if cluster.is_ready() && !changing => every.unwrap_or(NEVER),
             Some(_) => WHILE_AWAY,
             None => return,
         };
         // Either way the map is read.
         let _ = tokio::time::timeout(wait, suspected.notified()).await;
         let Some(cluster) = cluster.upgrade().filter(|cluster| !cluster.is_closing()) else { return };
-        if let Some(map) = ask(&cluster).await {
-            cluster.apply(&map);
-        }
+        // Where slots move, more of them follow: the map is read again until it stays the same.
+        changing = match ask(&cluster).await {
+            Some(map) => cluster.apply(&map),
+            None => false,
+        };
         drop(cluster);
         tokio::time::sleep(AT_MOST_EVERY).await;
     }

@@ -88,6 +88,14 @@ impl Table {
         }
     }
 
+    /// Whether there is a node that the map does not know (one that a slot was on its way to) and that is gone.
+    pub(super) fn has_lost_strangers(&self, map: &SlotMap) -> bool {
+        let known = |address: &Address| {
+            map.0.iter().any(|range| range.primary == *address || range.replicas.contains(address))
+        };
+        self.nodes.iter().any(|(address, node)| !is_ready(node) && !known(address))
+    }
+
     /// Adds a node that serves nothing yet.
     pub(super) fn insert(&mut self, address: &Address, node: &Arc<Node>) {
         self.nodes.entry(address.clone()).or_insert_with(|| Arc::clone(node));

@@ -1,5 +1,6 @@
 //! Clusters: real nodes behind gateways, as Azure Managed Redis' policy OSS shows them.
 
+mod caching;
 mod changes;
 mod commands;
 mod policies;
