@@ -191,8 +191,8 @@ async fn single(client: Client, shared: Arc<Shared>, mut book: Book) -> Book {
         let record = format!("{};", book.records.len());
         let appended = client.execute::<u64>(cmd("APPEND").arg(&log).arg(record)).await;
         book.records.push(shared.note(&appended));
-        let counted = client.execute::<u64>(cmd("INCR").arg(&counter)).await;
-        book.increments[shared.note(&counted) as usize] += 1;
+        let incremented = client.execute::<u64>(cmd("INCR").arg(&counter)).await;
+        book.increments[shared.note(&incremented) as usize] += 1;
         // Where every command fails at once the others need the processor too.
         if appended.is_err() {
             tokio::task::yield_now().await;

@@ -59,7 +59,7 @@ impl Rig {
     }
 
     /// Does something with the emulator that blocks.
-    pub async fn block<T>(&self, work: impl FnOnce(&Emulator) -> T) -> T {
+    pub fn block<T>(&self, work: impl FnOnce(&Emulator) -> T) -> T {
         tokio::task::block_in_place(|| work(&self.emulator))
     }
 

@@ -54,7 +54,7 @@ pub(super) async fn cluster_slots_moved(scale: Scale) -> Row {
         let primaries = primaries(&cluster).await;
         // Where the most slots are, to the next one.
         let from =
-            primaries.iter().max_by_key(|node| node.slots.iter().map(|range| range.len()).sum::<usize>());
+            primaries.iter().max_by_key(|node| node.slots.iter().map(ExactSizeIterator::len).sum::<usize>());
         let from = from.expect("a primary");
         let to = primaries.iter().find(|node| node.port != from.port).expect("another one");
         let range = from.slots.iter().max_by_key(|range| range.len()).expect("slots").clone();
@@ -94,7 +94,7 @@ pub(super) async fn cluster_nodes_restarted(scale: Scale) -> Row {
     let times = scale.times(1, 20);
     for _ in 0..times {
         journal.progress(500).await;
-        rig.block(|emulator| emulator.restart_redis().expect("a restart")).await;
+        rig.block(|emulator| emulator.restart_redis().expect("a restart"));
         cluster.wait_until_healthy(SOON).await.expect("a healthy cluster");
         journal.progress(500).await;
     }

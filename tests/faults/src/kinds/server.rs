@@ -20,7 +20,7 @@ pub(super) async fn server_restarted(scale: Scale) -> Row {
     let times = scale.times(3, 100);
     for _ in 0..times {
         journal.progress(500).await;
-        rig.block(|emulator| emulator.restart_redis().expect("a restart")).await;
+        rig.block(|emulator| emulator.restart_redis().expect("a restart"));
         journal.progress(500).await;
     }
     Row { injected: times, ..journal.audit(&rig.emulator).await }
@@ -33,9 +33,9 @@ pub(super) async fn server_frozen(scale: Scale) -> Row {
     let times = scale.times(1, 20);
     for _ in 0..times {
         journal.progress(500).await;
-        rig.block(|emulator| emulator.pause_redis().expect("SIGSTOP")).await;
+        rig.block(|emulator| emulator.pause_redis().expect("SIGSTOP"));
         tokio::time::sleep(Duration::from_secs(5)).await;
-        rig.block(|emulator| emulator.resume_redis().expect("SIGCONT")).await;
+        rig.block(|emulator| emulator.resume_redis().expect("SIGCONT"));
         journal.progress(500).await;
     }
     Row { injected: times, ..journal.audit(&rig.emulator).await }
@@ -65,7 +65,7 @@ pub(super) async fn server_loading(scale: Scale) -> Row {
             }
             said
         });
-        rig.block(|emulator| emulator.restart_redis().expect("a restart")).await;
+        rig.block(|emulator| emulator.restart_redis().expect("a restart"));
         over.store(true, Ordering::Relaxed);
         said += asking.await.expect("an end");
         journal.progress(500).await;

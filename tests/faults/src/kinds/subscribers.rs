@@ -92,7 +92,7 @@ async fn token_lives(scale: Scale, protocol: Protocol) -> (Row, Rig) {
     let sender = Client::connect_as(&options, client_secret(&rig.emulator)).await.expect("a client");
     let lives = scale.times(10, 500);
     let (end, stop) = (Arc::new(AtomicU64::new(u64::MAX)), Arc::new(AtomicBool::new(false)));
-    let publisher = tokio::spawn(publish(sender, Arc::clone(&stop), Arc::clone(&end)));
+    let sending = tokio::spawn(publish(sender, Arc::clone(&stop), Arc::clone(&end)));
     let mut received = Received::default();
     let wanted = usize::try_from(lives).expect("a small number");
     let replaced = async {
@@ -101,7 +101,7 @@ async fn token_lives(scale: Scale, protocol: Protocol) -> (Row, Rig) {
         stop.store(true, Ordering::Relaxed);
     };
     tokio::join!(received.until(&mut subscriber, &end), replaced);
-    let published = publisher.await.expect("the publisher");
+    let published = sending.await.expect("the publisher");
     assert_eq!((received.messages, received.gaps), (published, 0), "each message once");
     let row = Row {
         injected: lives,
@@ -124,9 +124,9 @@ async fn publish(client: Client, stop: Arc<AtomicBool>, end: Arc<AtomicU64>) -> 
         for number in next..next + AT_ONCE {
             pipeline.add(cmd("PUBLISH").arg("news").arg(number));
         }
-        for receivers in client.execute_pipeline(pipeline).await.expect("published") {
+        for reached in client.execute_pipeline(pipeline).await.expect("published") {
             // While a connection is being replaced, two of them are subscribed.
-            assert!(matches!(receivers, Ok(keyless::redis::Value::Int(1 | 2))), "{receivers:?}");
+            assert!(matches!(reached, Ok(keyless::redis::Value::Int(1 | 2))), "{reached:?}");
         }
         next += AT_ONCE;
     }
