@@ -124,20 +124,18 @@ impl Client {
         };
         let client = Self(Arc::new(inner));
         runtime::io(thread)?.spawn(supervise(Arc::clone(&node)));
-        match node.settled().await {
-            State::Closed(reason) => Err(reason),
-            _ => {
-                if let Some(cluster) = discovery.cluster() {
-                    // Nodes that are slow or down go on in the background.
-                    let cluster = Arc::clone(cluster);
-                    let settled = async move {
-                        let _ = tokio::time::timeout(connect_timeout, cluster.settled()).await;
-                    };
-                    let _ = runtime::io(thread)?.spawn(settled).await;
-                }
-                Ok(client)
-            }
+        if let State::Closed(reason) = node.settled().await {
+            return Err(reason);
         }
+        if let Some(cluster) = discovery.cluster() {
+            // Nodes that are slow or down go on in the background.
+            let cluster = Arc::clone(cluster);
+            let settled = async move {
+                let _ = tokio::time::timeout(connect_timeout, cluster.settled()).await;
+            };
+            let _ = runtime::io(thread)?.spawn(settled).await;
+        }
+        Ok(client)
     }
 
     /// Sends one command and waits for its reply, converted to `T` as the redis crate does.

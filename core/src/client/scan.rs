@@ -82,15 +82,9 @@ impl Scan {
     }
 
     async fn next_of(&mut self, cluster: &Cluster) -> Result<Option<Vec<Bytes>>> {
-        let (node, slots) = match self.node.take() {
-            Some(at) => at,
-            None => match self.next_node(cluster) {
-                Some(at) => at,
-                None => {
-                    self.over = true;
-                    return Ok(None);
-                }
-            },
+        let Some((node, slots)) = self.node.take().or_else(|| self.next_node(cluster)) else {
+            self.over = true;
+            return Ok(None);
         };
         // A node that has left, or lost everything, is not asked any more: its slots are looked for anew.
         let still: BTreeSet<u16> = cluster.slots_of(&node).intersection(&slots).copied().collect();

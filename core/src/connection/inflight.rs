@@ -444,7 +444,9 @@ mod tests {
     fn redirected(commands: &[&str], atomic: bool, texts: &[&str]) -> (Vec<Redirected>, usize) {
         let sink = Arc::new(Recorder::default());
         let mut batch = Batch::new();
-        commands.iter().for_each(|name| batch.push(&[name, "k"]).map(|()| ()).unwrap());
+        for name in commands {
+            batch.push(&[*name, "k"]).unwrap();
+        }
         if atomic {
             batch = batch.into_transaction();
         }

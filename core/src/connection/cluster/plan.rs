@@ -77,7 +77,7 @@ impl Plan {
                         pieces.add(Some(node), request, Place::Part(Arc::clone(&gather), index));
                     }
                 }
-                simply => pieces.add(simple(&simply).flatten(), request, Place::Tag(tag)),
+                other => pieces.add(simple(&other).flatten(), request, Place::Tag(tag)),
             }
         }
         Ok(pieces.into_plan(batch.len()))
@@ -93,19 +93,16 @@ struct Pieces(Vec<Piece>);
 
 impl Pieces {
     fn add(&mut self, node: Option<&Arc<Node>>, request: &[u8], place: Place) {
-        let same = |piece: &&mut Piece| match (&piece.node, node) {
+        let same = |piece: &Piece| match (&piece.node, node) {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
             (None, None) => true,
             _ => false,
         };
-        let piece = match self.0.iter_mut().find(same) {
-            Some(piece) => piece,
-            None => {
-                self.0.push(Piece { node: node.cloned(), batch: Batch::new(), places: Vec::new() });
-                let last = self.0.len() - 1;
-                &mut self.0[last]
-            }
-        };
+        let index = self.0.iter().position(same).unwrap_or_else(|| {
+            self.0.push(Piece { node: node.cloned(), batch: Batch::new(), places: Vec::new() });
+            self.0.len() - 1
+        });
+        let piece = &mut self.0[index];
         piece.batch.bytes.extend_from_slice(request);
         piece.batch.ends.push(piece.batch.bytes.len());
         piece.places.push(place);

@@ -2,7 +2,7 @@
 
 use super::{account, cluster, connect, patient, with_replicas};
 use keyless::redis::cmd;
-use keyless_conformance::load::{Load, flawless};
+use keyless_conformance::load::{Journal, Load, flawless};
 use keyless_conformance::{SOON, eventually};
 use keyless_emulator::{ClusterNode, ClusterOptions, Emulator, Failover, NodeRole};
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ async fn a_killed_primary_is_replaced_by_its_replica() {
     let outage = begun.elapsed();
     load.progress(2_000).await;
     let journals = load.stop().await;
-    let unsure: u64 = journals.iter().map(|journal| journal.maybe_executed()).sum();
+    let unsure: u64 = journals.iter().map(Journal::maybe_executed).sum();
     let refused: usize =
         journals.iter().flat_map(|journal| &journal.errors).filter(|error| !error.maybe_executed()).count();
     let (missing, present) = account(&client, &journals).await;
