@@ -44,7 +44,7 @@ impl Server {
     pub(crate) fn observe(&self, measure: impl FnOnce() -> Figure) -> Figure {
         let (begun, before) = (Instant::now(), self.worked());
         let figure = measure();
-        let server = (self.worked() - before).as_secs_f64() / begun.elapsed().as_secs_f64();
+        let server = self.worked().saturating_sub(before).as_secs_f64() / begun.elapsed().as_secs_f64();
         Figure { server, ..figure }
     }
 
