@@ -3,8 +3,9 @@
 
 use super::batch::{CompletionSink, Replies};
 use super::command;
+use super::order::Order;
 use super::outbox::{Block, Failure};
-use super::redirect::{Order, Redirected};
+use super::redirect::Redirected;
 use crate::error::{Error, ErrorCode};
 use bytes::Bytes;
 use std::collections::VecDeque;

@@ -21,6 +21,7 @@ mod listener;
 mod monitor;
 pub(crate) mod node;
 mod one_reply;
+mod order;
 pub(crate) mod outbox;
 mod overlap;
 mod push;

@@ -2,7 +2,7 @@
 //! connection. Outlives connections. Knows nothing of sockets and replies.
 
 use super::batch::{Batch, CompletionSink};
-use super::redirect::Order;
+use super::order::Order;
 use crate::error::{Error, ErrorCode, Result};
 use std::collections::VecDeque;
 use std::sync::Arc;

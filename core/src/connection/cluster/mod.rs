@@ -3,33 +3,38 @@
 //! sign-in.
 
 mod blocking;
+mod discovery;
 mod distribute;
 mod gather;
 mod members;
 mod plan;
 mod refresh;
 mod route;
+mod sendable;
 mod shards;
 mod table;
 mod topology;
 
+pub(crate) use discovery::Discovery;
 pub(crate) use topology::{Address, SlotMap};
 
 use super::batch::{Batch, CompletionSink};
 use super::counters::Counters;
 use super::node::{Node, Wish, closed};
+use super::order::Order;
 use super::outbox::{Block, Failure, Times};
-use super::redirect::{Order, Redirected, Reroute};
+use super::redirect::{Redirected, Reroute};
 use super::settings::Settings;
 use super::supervisor::supervise;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::EventHub;
 use crate::runtime;
 use bytes::Bytes;
-use distribute::{Distribute, Place};
+use distribute::Distribute;
 use parking_lot::{Mutex, RwLock};
 use plan::Plan;
 use route::{Route, route};
+use sendable::Sendable;
 use shards::Shards;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -409,107 +414,6 @@ impl Reroute for Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         self.suspected.notify_one();
-    }
-}
-
-/// Finds out from an endpoint whether it is a cluster.
-pub(crate) struct Discovery {
-    thread: usize,
-    cluster: std::sync::OnceLock<Arc<Cluster>>,
-}
-
-impl Discovery {
-    pub(crate) fn new(thread: usize) -> Self {
-        Self { thread, cluster: std::sync::OnceLock::new() }
-    }
-
-    /// The cluster, once it has been found.
-    #[inline]
-    pub(crate) fn cluster(&self) -> Option<&Arc<Cluster>> {
-        self.cluster.get()
-    }
-
-    /// A connection to the endpoint is about to be used and has told its map.
-    pub(super) fn found(&self, seed: &Arc<Node>, map: &SlotMap) {
-        if let Some(cluster) = self.cluster.get() {
-            cluster.apply(map);
-            return;
-        }
-        let cluster = Cluster::new(seed, self.thread);
-        cluster.apply(map);
-        let me: Weak<dyn Reroute> = Arc::downgrade(&cluster) as Weak<dyn Reroute>;
-        let _ = seed.rerouter.set(me);
-        let _ = self.cluster.set(Arc::clone(&cluster));
-        // What the endpoint's own connection had in its queue before the cluster was known.
-        cluster.send_waiting(seed);
-    }
-}
-
-/// One request, or one transaction, that can be sent.
-struct Sendable {
-    batch: Batch,
-    first_tag: u64,
-    sink: Arc<dyn CompletionSink>,
-    times: Times,
-}
-
-impl Sendable {
-    fn of(batch: &mut Batch, first_tag: u64, sink: Arc<dyn CompletionSink>, times: Times) -> Self {
-        Self { batch: std::mem::take(batch), first_tag, sink, times }
-    }
-
-    /// The runs of a block that somebody still waits for: transactions whole, all else one by one.
-    fn all(block: &Block) -> Vec<Self> {
-        let mut found = Vec::new();
-        for (index, run) in block.runs.iter().enumerate() {
-            let Some(sink) = &run.sink else { continue };
-            let (first, end) = (run.first, block.run_end(index));
-            let step = if run.atomic { (end - first).max(1) } else { 1 };
-            for first_of_these in (first..end).step_by(step) {
-                let mut batch = Batch { atomic: run.atomic, ..Batch::default() };
-                for request in first_of_these..first_of_these + step {
-                    batch.bytes.extend_from_slice(block.request(request));
-                    batch.ends.push(batch.bytes.len());
-                }
-                found.push(Self {
-                    batch,
-                    first_tag: run.first_tag + (first_of_these - first) as u64,
-                    sink: Arc::clone(sink),
-                    times: run.times(),
-                });
-            }
-        }
-        found
-    }
-
-    /// The same request with the permission to use a slot that is on its way.
-    fn asking(mut self) -> Self {
-        let mut batch = Batch::new();
-        batch.push_own(&["ASKING"]);
-        let base = batch.bytes.len();
-        batch.bytes.append(&mut self.batch.bytes);
-        batch.ends.extend(self.batch.ends.iter().map(|end| base + end));
-        let tags = self.first_tag..self.first_tag + self.batch.ends.len() as u64;
-        let places = std::iter::once(Place::Nowhere).chain(tags.map(Place::Tag)).collect();
-        let sink = Arc::new(Distribute { sink: self.sink, places });
-        Self { batch, first_tag: 0, sink, times: self.times }
-    }
-
-    fn failure(self, error: &Error) -> Vec<Failure> {
-        let count = self.batch.len();
-        let (sink, first_tag) = (self.sink, self.first_tag);
-        vec![Failure { sink, first_tag, count, error: error.clone(), own: false }]
-    }
-}
-
-impl From<Redirected> for Sendable {
-    fn from(redirected: Redirected) -> Self {
-        Self {
-            batch: Batch { bytes: redirected.bytes, ends: redirected.ends, atomic: redirected.atomic },
-            first_tag: redirected.first_tag,
-            sink: redirected.sink,
-            times: redirected.times,
-        }
     }
 }
 
