@@ -48,6 +48,9 @@ impl Client {
         for warning in options.warnings() {
             tracing::warn!("{warning}");
         }
+        if options.channel_prefix().is_some() {
+            tracing::warn!("the option channel_prefix has no effect yet: give channels their whole names");
+        }
         let sign_in = match identity {
             Identity::TokenSource(source) => SignIn::Token(source),
             Identity::Credential(credential) => {
