@@ -338,6 +338,7 @@ impl Client {
         if !self.0.disabled.is_empty() {
             batch.check_disabled(&self.0.disabled)?;
         }
+        batch.pinned = true;
         node.submit(&mut batch, 0, sink, node.settings.command_timeout)?;
         convert(waiter.await?)
     }

@@ -20,6 +20,8 @@ pub struct Batch {
     pub(crate) ends: Vec<usize>,
     /// All or nothing: the commands stand between a `MULTI` and an `EXEC`.
     pub(crate) atomic: bool,
+    /// For the node it is handed to and for no other one.
+    pub(crate) pinned: bool,
 }
 
 impl Batch {
@@ -43,6 +45,7 @@ impl Batch {
         self.bytes.clear();
         self.ends.clear();
         self.atomic = false;
+        self.pinned = false;
     }
 
     /// The same commands as a transaction: a `MULTI` before them, an `EXEC` behind them.

@@ -38,6 +38,9 @@ impl Flight {
         run_end: usize,
     ) -> (usize, Option<Order>) {
         let run = &mut self.block.runs[self.run];
+        if run.pinned {
+            return (ends.len(), None);
+        }
         for (index, &end) in ends.iter().enumerate() {
             let frame = &block[start..end];
             start = end;
@@ -50,7 +53,9 @@ impl Flight {
                     run.order = run.order.take().or(order);
                     continue;
                 }
-                order = order.or_else(|| run.order.clone());
+                // Only this error says that none of it was executed.
+                let discarded = frame.starts_with(b"-EXECABORT");
+                order = order.or_else(|| run.order.clone().filter(|_| discarded));
             }
             if order.is_some() {
                 return if index == 0 { (1, order) } else { (index, None) };
@@ -443,8 +448,16 @@ mod tests {
     }
 
     fn redirected(commands: &[&str], atomic: bool, texts: &[&str]) -> (Vec<Redirected>, usize) {
+        redirected_of(Batch::new(), commands, atomic, texts)
+    }
+
+    fn redirected_of(
+        mut batch: Batch,
+        commands: &[&str],
+        atomic: bool,
+        texts: &[&str],
+    ) -> (Vec<Redirected>, usize) {
         let sink = Arc::new(Recorder::default());
-        let mut batch = Batch::new();
         for name in commands {
             batch.push(&[*name, "k"]).unwrap();
         }
@@ -471,6 +484,20 @@ mod tests {
         assert_eq!((found.len(), told), (1, 2));
         assert_eq!((found[0].first_tag, &found[0].bytes[..]), (11, &b"*2\r\n$4\r\nINCR\r\n$1\r\nk\r\n"[..]));
         assert_eq!(found[0].ends, [found[0].bytes.len()]);
+    }
+
+    #[test]
+    fn what_is_for_one_node_alone_never_goes_to_another() {
+        let pinned = Batch { pinned: true, ..Batch::new() };
+        let (found, told) = redirected_of(pinned, &["INCR"], false, &["-LOADING Not yet.\r\n"]);
+        assert_eq!((found.len(), told), (0, 1));
+    }
+
+    #[test]
+    fn only_a_discarded_transaction_is_sent_again() {
+        let (found, told) =
+            redirected(&["INCR"], true, &["-LOADING No.\r\n", "+OK\r\n", "-ERR EXEC without MULTI\r\n"]);
+        assert_eq!((found.len(), told), (0, 3));
     }
 
     #[test]

@@ -211,6 +211,7 @@ impl Link {
             submitted: None,
             deadline,
             atomic: false,
+            pinned: true,
             announced,
             order: None,
         };

@@ -140,7 +140,7 @@ impl Monitor {
                 Woke::Notice(gone_in) => {
                     tracing::info!(endpoint = %self.label, gone_in_s = gone_in.as_secs_f64(), "the server announces its move");
                     // Half of the time for the name to lead elsewhere, the other half to go there.
-                    self.replace_at = Some(Instant::now() + gone_in / 2);
+                    self.replace_at = Some(Instant::now() + gone_in.min(WALL_CLOCK_TICK * 120) / 2);
                 }
                 Woke::Wish => {
                     if *wish.borrow_and_update() == Wish::Stop {

@@ -36,6 +36,8 @@ pub(crate) struct Run {
     pub(crate) deadline: Instant,
     /// A transaction: all of it or nothing.
     pub(crate) atomic: bool,
+    /// For this node and for no other one.
+    pub(crate) pinned: bool,
     /// The request is answered by pushes or by one error reply, and then by the reply to the `PING` behind it.
     pub(crate) announced: bool,
     /// What the server has said of a transaction's request: it will not execute the whole.
@@ -92,6 +94,7 @@ impl Block {
             submitted: run.submitted,
             deadline: run.deadline,
             atomic: run.atomic,
+            pinned: run.pinned,
             announced: run.announced,
             order: None,
         });
@@ -115,6 +118,7 @@ impl Block {
             submitted: Some(times.submitted),
             deadline: times.deadline,
             atomic: batch.atomic,
+            pinned: batch.pinned,
             announced: false,
             order: None,
         });

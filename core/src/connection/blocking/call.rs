@@ -47,6 +47,11 @@ impl Call {
         self
     }
 
+    /// Whether it takes nothing out: it may be asked again.
+    pub(crate) fn only_reads(&self) -> bool {
+        self.wait.what == For::Entries
+    }
+
     /// Whether it counts who has this connection's writes.
     pub(crate) fn acknowledges(&self) -> bool {
         self.wait.what == For::Acknowledgements

@@ -5,7 +5,7 @@ use super::lane::{Lane, Lease, Lost};
 use super::slice;
 use super::wait::{For, Limit};
 use crate::connection::node::{Node, closed};
-use crate::error::Result;
+use crate::error::{ErrorCode, Result};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -64,7 +64,8 @@ pub(super) async fn run(node: &Arc<Node>, mut call: Call, lease: &Lease) -> Resu
             Err(lost) => {
                 let again = may_go_again(&call, &lost);
                 lease.end();
-                if again {
+                if again && end.is_none_or(|end| Instant::now() < end + margin) {
+                    tokio::time::sleep(node.settings.backoff_min).await;
                     continue;
                 }
                 match answers {
@@ -90,7 +91,10 @@ pub(super) async fn run(node: &Arc<Node>, mut call: Call, lease: &Lease) -> Resu
 /// Whether a call whose connection ended may be sent again on another one.
 fn may_go_again(call: &Call, lost: &Lost) -> bool {
     match call.wait.what {
-        For::Entries => lost.error.code() != crate::error::ErrorCode::Timeout || !lost.written,
+        // A reply that breaks the stream would do so again.
+        For::Entries => {
+            !lost.written || !matches!(lost.error.code(), ErrorCode::Timeout | ErrorCode::Protocol)
+        }
         For::Element => !lost.written,
         // Without what it is about it means nothing.
         For::Acknowledgements => false,

@@ -1,7 +1,7 @@
 //! Finds out from an endpoint, at each sign-in, whether it is a cluster.
 
 use super::{Cluster, SlotMap};
-use crate::connection::node::Node;
+use crate::connection::node::{Node, Wish};
 use crate::connection::redirect::Reroute;
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -35,5 +35,10 @@ impl Discovery {
         let _ = self.cluster.set(Arc::clone(&cluster));
         // What the endpoint's own connection had in its queue before the cluster was known.
         cluster.send_waiting(seed);
+        // Whoever closed the client meanwhile did not see the cluster.
+        let wish = *seed.wish.borrow();
+        if wish != Wish::Live {
+            cluster.close(wish);
+        }
     }
 }

@@ -34,7 +34,7 @@ use distribute::Distribute;
 use parking_lot::{Mutex, RwLock};
 use plan::Plan;
 use route::{Route, route};
-use sendable::Sendable;
+use sendable::{Sendable, is_asking};
 use shards::Shards;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -112,7 +112,7 @@ impl Cluster {
             };
             match outcome {
                 // The node has just left the cluster: somebody else serves its slots by now.
-                Err(error) if error.code() == ErrorCode::Closed && !self.is_closing() => {}
+                Err(error) if self.was_left(&error) => {}
                 outcome => return outcome,
             }
         }
@@ -129,7 +129,7 @@ impl Cluster {
         match submitted {
             Ok(()) => {}
             // Each request finds its own way again.
-            Err(error) if error.code() == ErrorCode::Closed && !self.is_closing() => {
+            Err(error) if self.was_left(&error) => {
                 self.send_again(Sendable::of(&mut piece.batch, 0, sink, times));
             }
             Err(error) => {
@@ -155,6 +155,9 @@ impl Cluster {
 
     /// Sends requests that were not executed once more, to whoever serves them now.
     fn send_again(&self, mut request: Sendable) {
+        if request.batch.pinned {
+            return self.counters.tell(request.failure(&gone()));
+        }
         if request.times.deadline <= Instant::now() {
             return self.counters.tell(request.failure(&nobody()));
         }
@@ -174,7 +177,7 @@ impl Cluster {
         let sink = Arc::clone(&request.sink);
         match node.submit_until(&mut request.batch, request.first_tag, sink, request.times) {
             Ok(()) => {}
-            Err(error) if error.code() == ErrorCode::Closed && !self.is_closing() => self.send_later(request),
+            Err(error) if self.was_left(&error) => self.send_later(request),
             Err(error) => self.counters.tell(request.failure(&error)),
         }
     }
@@ -199,7 +202,7 @@ impl Cluster {
         let sink = Arc::clone(&request.sink);
         match node.submit_until(&mut request.batch, request.first_tag, sink, request.times) {
             Ok(()) => {}
-            Err(error) if error.code() == ErrorCode::Closed && !self.is_closing() => self.send_later(request),
+            Err(error) if self.was_left(&error) => self.send_later(request),
             Err(error) => self.counters.tell(request.failure(&error)),
         }
     }
@@ -250,6 +253,13 @@ impl Cluster {
         node
     }
 
+    /// A node that was made while all were told to end has not heard of it.
+    fn end_if_closing(&self, node: &Node) {
+        if self.is_closing() {
+            node.wish(Wish::Stop);
+        }
+    }
+
     /// A node that may own no slot yet.
     fn node_at(&self, address: &Address) -> Arc<Node> {
         let _one = self.map.lock();
@@ -257,6 +267,7 @@ impl Cluster {
         known.unwrap_or_else(|| {
             let node = self.make(address);
             self.table.write().insert(address, &node);
+            self.end_if_closing(&node);
             node
         })
     }
@@ -303,32 +314,52 @@ impl Cluster {
         true
     }
 
-    /// Sends what waits for a node to whoever serves it now. What still belongs to it keeps its place.
+    /// Sends what waits for a node to whoever serves it now. What still belongs to it keeps its place; what is
+    /// for this node alone fails if the node has left.
     fn send_waiting(&self, node: &Arc<Node>) {
-        let waiting = node.outbox.lock().take_all();
-        let (stays, goes): (Vec<_>, Vec<_>) =
-            waiting.into_iter().partition(|block| self.belongs_to(block, node));
-        let failures = node.outbox.lock().put_back(stays);
+        let (mut goes, mut failures) = (Vec::new(), Vec::new());
+        {
+            let table = self.table.read();
+            let stays_here = table.nodes().any(|(_, other)| Arc::ptr_eq(other, node));
+            let mut outbox = node.outbox.lock();
+            let mut stay = Vec::new();
+            for block in outbox.take_all() {
+                let mut kept = Block::default();
+                for (index, run) in block.runs.iter().enumerate() {
+                    let requests = Sendable::of_run(&block, index);
+                    let stays = if run.pinned {
+                        stays_here
+                    } else {
+                        requests.iter().all(|request| request.belongs_to(node, &table))
+                    };
+                    if stays {
+                        kept.append(&block, run.first..block.run_end(index), run);
+                    } else if run.pinned {
+                        failures.extend(requests.into_iter().flat_map(|request| request.failure(&gone())));
+                    } else {
+                        goes.extend(requests);
+                    }
+                }
+                stay.push(kept);
+            }
+            failures.extend(outbox.put_back(stay));
+        }
         self.counters.tell(failures);
-        for request in goes.iter().flat_map(Sendable::all) {
+        for request in goes {
             self.send_again(request);
         }
-    }
-
-    /// Whether a node serves all of a block.
-    fn belongs_to(&self, block: &Block, node: &Arc<Node>) -> bool {
-        let table = self.table.read();
-        Sendable::all(block).iter().all(|request| {
-            let plan = Plan::of(&request.batch, request.first_tag, &request.sink, &table);
-            matches!(plan, Ok(Plan::One(owner)) if Arc::ptr_eq(&owner, node))
-        })
     }
 
     /// The reply to a request, if the node it would go to has kept it.
     pub(crate) fn recall(&self, request: &[u8]) -> Option<Bytes> {
         let Ok(Route::Slot { slot, reads }) = route(request) else { return None };
-        let node = self.table.read().owner(slot, reads).cloned();
-        node?.recall(request)
+        let nodes = self.table.read().answering(slot, reads);
+        nodes.iter().find_map(|node| node.recall(request))
+    }
+
+    /// Whether an error says only that its node has left the cluster.
+    fn was_left(&self, error: &Error) -> bool {
+        error.code() == ErrorCode::Closed && !self.is_closing()
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -396,6 +427,9 @@ impl Cluster {
 impl Reroute for Cluster {
     fn reroute(&self, teller: &str, requests: Vec<Redirected>) {
         for redirected in requests {
+            if is_asking(&redirected.bytes) {
+                continue;
+            }
             let order = redirected.order.clone();
             let request = Sendable::from(redirected);
             if self.is_closing() {
@@ -413,8 +447,17 @@ impl Reroute for Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        self.suspected.notify_one();
+        self.close(Wish::Stop);
     }
+}
+
+/// The error of a request for one node that is no part of the cluster any more.
+fn gone() -> Error {
+    Error::new(
+        ErrorCode::NotConnected,
+        "The node that the command was for has left the cluster.",
+        "Ask Client::nodes for the nodes there are, and send the command again.",
+    )
 }
 
 /// The error of a request that no node took in time.

@@ -64,20 +64,20 @@ impl Plan {
                     let gather = gather(combine, parts.len(), sink, tag);
                     for (index, part) in parts.into_iter().enumerate() {
                         let place = Place::Part(Arc::clone(&gather), index);
-                        pieces.add(table.owner(part.slot, false), &part.bytes, place);
+                        pieces.add(table.owner(part.slot, false), &part.bytes, place, false);
                     }
                 }
                 Route::Primaries(combine) => {
                     let primaries = table.primaries();
                     let gather = gather(combine, primaries.len().max(1), sink, tag);
                     if primaries.is_empty() {
-                        pieces.add(None, request, Place::Tag(tag));
+                        pieces.add(None, request, Place::Tag(tag), false);
                     }
                     for (index, (_, node, _)) in primaries.iter().enumerate() {
-                        pieces.add(Some(node), request, Place::Part(Arc::clone(&gather), index));
+                        pieces.add(Some(node), request, Place::Part(Arc::clone(&gather), index), true);
                     }
                 }
-                other => pieces.add(simple(&other).flatten(), request, Place::Tag(tag)),
+                other => pieces.add(simple(&other).flatten(), request, Place::Tag(tag), false),
             }
         }
         Ok(pieces.into_plan(batch.len()))
@@ -92,14 +92,17 @@ fn gather(combine: Combine, parts: usize, sink: &Arc<dyn CompletionSink>, tag: u
 struct Pieces(Vec<Piece>);
 
 impl Pieces {
-    fn add(&mut self, node: Option<&Arc<Node>>, request: &[u8], place: Place) {
+    /// What is `pinned` is for this node and for no other one: it goes by itself.
+    fn add(&mut self, node: Option<&Arc<Node>>, request: &[u8], place: Place, pinned: bool) {
         let same = |piece: &Piece| match (&piece.node, node) {
+            _ if piece.batch.pinned != pinned => false,
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
             (None, None) => true,
             _ => false,
         };
         let index = self.0.iter().position(same).unwrap_or_else(|| {
-            self.0.push(Piece { node: node.cloned(), batch: Batch::new(), places: Vec::new() });
+            let batch = Batch { pinned, ..Batch::default() };
+            self.0.push(Piece { node: node.cloned(), batch, places: Vec::new() });
             self.0.len() - 1
         });
         let piece = &mut self.0[index];

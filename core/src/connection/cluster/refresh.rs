@@ -66,6 +66,7 @@ async fn ask_one(node: &Node) -> Option<SlotMap> {
     let answer = Arc::new(OneReply::default());
     let mut batch = Batch::new();
     batch.push_own(&["CLUSTER", "SLOTS"]);
+    batch.pinned = true;
     node.submit_until(&mut batch, 0, answer.clone(), times(ANSWER)).ok()?;
     let reply = tokio::time::timeout(ANSWER, poll_fn(|cx| answer.poll(cx, 1))).await.ok()?;
     let frame = reply.into_iter().next()?.ok()?;

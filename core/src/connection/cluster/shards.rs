@@ -51,7 +51,10 @@ impl Shards {
                 let outcome =
                     Arc::clone(&node).subscribe(Kind::Shard, vec![name.clone()], Arc::clone(queue)).await;
                 match outcome {
-                    Err(error) if error.server_code() == Some("MOVED") && Instant::now() < deadline => {
+                    Err(error)
+                        if (error.server_code() == Some("MOVED") || cluster.was_left(&error))
+                            && Instant::now() < deadline =>
+                    {
                         cluster.suspected.notify_one();
                         tokio::time::sleep(AGAIN).await;
                     }
@@ -95,13 +98,25 @@ impl Shards {
     /// Moves the listeners of channels whose slots have new owners. What was published since the last map may
     /// have been missed: they are told so.
     pub(super) fn follow(&self, cluster: &Cluster, unsure_for: Duration) {
-        let mut moves = Vec::new();
+        let (mut moves, mut stranded) = (Vec::new(), Vec::new());
+        let nodes = cluster.nodes();
         for (name, listening) in &mut *self.0.lock() {
-            if let Some(owner) = cluster.owner(command::slot(name))
-                && !Arc::ptr_eq(&owner, &listening.node)
-            {
-                let old = std::mem::replace(&mut listening.node, Arc::clone(&owner));
-                moves.push((name.clone(), old, owner, listening.queues.clone()));
+            match cluster.owner(command::slot(name)) {
+                Some(owner) if Arc::ptr_eq(&owner, &listening.node) => {}
+                Some(owner) => {
+                    let old = std::mem::replace(&mut listening.node, Arc::clone(&owner));
+                    moves.push((name.clone(), old, owner, listening.queues.clone()));
+                }
+                // Nobody serves it now. A node that has left would end its listeners for good.
+                None if !nodes.iter().any(|node| Arc::ptr_eq(node, &listening.node)) => {
+                    stranded.push((name.clone(), Arc::clone(&listening.node), listening.queues.clone()));
+                }
+                None => {}
+            }
+        }
+        for (name, left, queues) in stranded {
+            for queue in queues {
+                left.unsubscribe(Kind::Shard, Some(std::slice::from_ref(&name)), &queue);
             }
         }
         for (name, old, new, queues) in moves {

@@ -93,7 +93,9 @@ impl Table {
         let known = |address: &Address| {
             map.0.iter().any(|range| range.primary == *address || range.replicas.contains(address))
         };
-        self.nodes.iter().any(|(address, node)| !is_ready(node) && !known(address))
+        // One that is being connected to is on its way.
+        let lost = |node: &Node| matches!(node.state(), State::Lost(_) | State::Closed(_));
+        self.nodes.iter().any(|(address, node)| lost(node) && !known(address))
     }
 
     /// Adds a node that serves nothing yet.
@@ -117,6 +119,17 @@ impl Table {
             }
         }
         Some(&shard.primary)
+    }
+
+    /// The nodes that may answer for a slot.
+    pub(super) fn answering(&self, slot: u16, reads: bool) -> Vec<Arc<Node>> {
+        let Some(shard) =
+            self.slots.get(usize::from(slot)).and_then(|index| self.shards.get(usize::from(*index)))
+        else {
+            return Vec::new();
+        };
+        let replicas = shard.replicas.iter().filter(|_| reads);
+        replicas.chain([&shard.primary]).cloned().collect()
     }
 
     /// Some primary, a connected one if there is one, each in turn.
