@@ -119,7 +119,7 @@ async fn what_this_client_wrote_is_what_it_reads() {
 #[tokio::test]
 async fn nothing_survives_its_connection() {
     let (emulator, client, other) = connected().await;
-    let events = Events::of(&client);
+    let (events, others) = (Events::of(&client), Events::of(&other));
     for round in 1..=5 {
         set(&other, "key", &format!("before {round}")).await;
         eventually("its value", SOON, || cache(&client).entries == 0).await;
@@ -128,6 +128,7 @@ async fn nothing_survives_its_connection() {
         emulator.faults().cut_connections(if round % 2 == 0 { Cut::Close } else { Cut::Reset });
         events.wait(EventMask::CONNECTION_LOST, round, SOON).await;
         assert_eq!(cache(&client).entries, 0, "emptied with the connection");
+        others.wait(EventMask::CONNECTION_RESTORED, round, SOON).await;
         set(&other, "key", &format!("after {round}")).await;
         assert_eq!(get(&client, "key").await.unwrap(), format!("after {round}"));
         events.wait(EventMask::CONNECTION_RESTORED, round, SOON).await;
