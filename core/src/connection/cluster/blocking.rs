@@ -45,13 +45,12 @@ impl Cluster {
                 let order = answers.last().filter(|_| answers.len() == 1).and_then(|last| Order::read(last));
                 match order {
                     None if !answers.is_empty() => return Ok(answers),
-                    None => {}
                     Some(Order::Moved { slot, to }) => {
                         if let Some(address) = Address::read(&to, node.host()) {
                             self.assign(slot, &address);
                         }
                     }
-                    Some(Order::Ask { .. } | Order::Later) => {}
+                    None | Some(Order::Ask { .. } | Order::Later) => {}
                 }
             }
             if self.is_closing() {
