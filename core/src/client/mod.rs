@@ -186,7 +186,16 @@ impl Client {
     async fn block(&self, call: Call) -> Result<Answers> {
         call.check(&self.0.disabled)?;
         match self.0.discovery.cluster() {
-            None => Arc::clone(&self.0.node).block(call).await,
+            None => {
+                let answers = Arc::clone(&self.0.node).block(call.clone()).await?;
+                // Handed over before the endpoint was known to be a cluster.
+                match self.0.discovery.cluster() {
+                    Some(cluster) if answers.len() == 1 && answers[0].starts_with(b"-MOVED ") => {
+                        cluster.block(call).await
+                    }
+                    _ => Ok(answers),
+                }
+            }
             Some(cluster) => cluster.block(call).await,
         }
     }
