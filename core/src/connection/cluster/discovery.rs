@@ -34,7 +34,7 @@ impl Discovery {
         let _ = seed.rerouter.set(me);
         let _ = self.cluster.set(Arc::clone(&cluster));
         // What the endpoint's own connection had in its queue before the cluster was known.
-        cluster.send_waiting(seed);
+        cluster.send_waiting(seed, true);
         // Whoever closed the client meanwhile did not see the cluster.
         let wish = *seed.wish.borrow();
         if wish != Wish::Live {

@@ -250,6 +250,7 @@ impl Cluster {
         // Who did not serve the slot has told nobody of its changes.
         node.forget_replies();
         self.table.write().assign(slot, address, &node);
+        self.end_if_closing(&node);
         node
     }
 
@@ -304,9 +305,8 @@ impl Cluster {
             tracing::info!(endpoint = %node.settings.label(), "a node has left the cluster");
             node.wish(Wish::Finish(by));
         }
-        for node in left.iter().chain(stay.iter().filter(|node| !table::is_ready(node))) {
-            self.send_waiting(node);
-        }
+        left.iter().for_each(|node| self.send_waiting(node, false));
+        stay.iter().filter(|node| !table::is_ready(node)).for_each(|node| self.send_waiting(node, true));
         if self.is_closing() {
             self.finish_all(Wish::Stop);
         }
@@ -315,24 +315,23 @@ impl Cluster {
     }
 
     /// Sends what waits for a node to whoever serves it now. What still belongs to it keeps its place; what is
-    /// for this node alone fails if the node has left.
-    fn send_waiting(&self, node: &Arc<Node>) {
+    /// for this node alone fails unless the node `stays`.
+    fn send_waiting(&self, node: &Arc<Node>, stays: bool) {
         let (mut goes, mut failures) = (Vec::new(), Vec::new());
         {
             let table = self.table.read();
-            let stays_here = table.nodes().any(|(_, other)| Arc::ptr_eq(other, node));
             let mut outbox = node.outbox.lock();
             let mut stay = Vec::new();
             for block in outbox.take_all() {
                 let mut kept = Block::default();
                 for (index, run) in block.runs.iter().enumerate() {
                     let requests = Sendable::of_run(&block, index);
-                    let stays = if run.pinned {
-                        stays_here
+                    let keeps = if run.pinned {
+                        stays
                     } else {
                         requests.iter().all(|request| request.belongs_to(node, &table))
                     };
-                    if stays {
+                    if keeps {
                         kept.append(&block, run.first..block.run_end(index), run);
                     } else if run.pinned {
                         failures.extend(requests.into_iter().flat_map(|request| request.failure(&gone())));
