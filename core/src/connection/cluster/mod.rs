@@ -305,8 +305,12 @@ impl Cluster {
             tracing::info!(endpoint = %node.settings.label(), "a node has left the cluster");
             node.wish(Wish::Finish(by));
         }
-        left.iter().for_each(|node| self.send_waiting(node, false));
-        stay.iter().filter(|node| !table::is_ready(node)).for_each(|node| self.send_waiting(node, true));
+        for node in &left {
+            self.send_waiting(node, false);
+        }
+        for node in stay.iter().filter(|node| !table::is_ready(node)) {
+            self.send_waiting(node, true);
+        }
         if self.is_closing() {
             self.finish_all(Wish::Stop);
         }
@@ -466,4 +470,53 @@ fn nobody() -> Error {
         "No node of the cluster took the command in time: nobody serves its slot, or the slot is being moved.",
         "Look at the cluster's health in the Azure portal; the command was not executed and can be sent again.",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::node::times;
+    use crate::connection::outbox::tests::Recorder;
+    use crate::connection::scripted_peer::{node, settings, start};
+
+    /// A cluster that nobody has told a map, found through an endpoint that nobody supervises.
+    fn cluster() -> (Arc<Node>, Arc<Cluster>) {
+        let seed = node(settings(start(|request| request.answer_as_usual())));
+        let cluster = Cluster::new(&seed, 0);
+        (seed, cluster)
+    }
+
+    fn ends(node: &Node) -> bool {
+        *node.wish.borrow() == Wish::Stop
+    }
+
+    #[tokio::test]
+    async fn a_node_that_is_made_while_all_others_end_ends_too() {
+        let (_seed, cluster) = cluster();
+        let address = |port| Address { host: "127.0.0.1".into(), port };
+        assert!(!ends(&cluster.assign(7, &address(1))));
+        cluster.close(Wish::Stop);
+        assert!(ends(&cluster.assign(7, &address(2))), "told of by MOVED");
+        assert!(ends(&cluster.node_at(&address(3))), "told of by ASK");
+        cluster.closed().await;
+    }
+
+    #[tokio::test]
+    async fn what_is_for_one_node_waits_for_it_and_fails_when_it_has_left() {
+        let (seed, cluster) = cluster();
+        let sink = Arc::new(Recorder::default());
+        let mut batch = Batch { pinned: true, ..Batch::default() };
+        batch.push_own(&["FLUSHALL"]);
+        seed.submit_until(&mut batch, 4, sink.clone(), times(Duration::from_mins(1))).unwrap();
+        cluster.send_waiting(&seed, true);
+        assert_eq!((seed.outbox.lock().len(), sink.0.lock().len()), (1, 0));
+        cluster.send_waiting(&seed, false);
+        assert_eq!(seed.outbox.lock().len(), 0);
+        let (tag, outcome) = sink.0.lock().remove(0);
+        assert_eq!(tag, 4);
+        assert!(
+            outcome.is_err_and(|error| error.code() == ErrorCode::NotConnected && !error.maybe_executed())
+        );
+        cluster.close(Wish::Stop);
+    }
 }
