@@ -477,11 +477,15 @@ mod tests {
     use super::*;
     use crate::connection::node::times;
     use crate::connection::outbox::tests::Recorder;
-    use crate::connection::scripted_peer::{Request, node, settings, start};
+    use crate::connection::scripted_peer::{node, settings, start};
 
     /// A cluster that nobody has told a map, found through an endpoint that nobody supervises.
+    #[allow(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method alone is not general enough over the request's lifetimes"
+    )]
     fn cluster() -> (Arc<Node>, Arc<Cluster>) {
-        let seed = node(settings(start(Request::answer_as_usual)));
+        let seed = node(settings(start(|request| request.answer_as_usual())));
         let cluster = Cluster::new(&seed, 0);
         (seed, cluster)
     }
