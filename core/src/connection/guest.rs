@@ -14,12 +14,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 
 /// From so many outstanding commands on, the first half of the next ones is written before the rest is made:
 /// server and callers then work at the same time.
 const MANY: usize = 16;
+
+/// A guest that has heard of the server within this time is taken to be at work.
+const RECENTLY: Duration = Duration::from_millis(20);
 
 impl Link {
     /// Drives the connection on the caller's runtime. Ready when the guest's time is over.
@@ -50,6 +54,12 @@ impl Link {
     /// Whether a guest drives.
     pub(crate) fn has_guest(&self) -> bool {
         self.guest.load(Ordering::Acquire)
+    }
+
+    /// Whether the guest's runtime is at work with the connection, rather than done with it: two that are would
+    /// take it from each other in turn.
+    fn is_at_work(&self) -> bool {
+        self.io.try_lock().is_none_or(|io| io.inflight.len() > 0 || io.heard.elapsed() < RECENTLY)
     }
 
     /// How often the guest got to run.
@@ -139,7 +149,9 @@ pub(crate) fn begin_or_relieve(link: &Arc<Link>) -> bool {
         if mine {
             return false;
         }
-        guests.pause();
+        if link.is_at_work() {
+            guests.pause();
+        }
         link.end_guest();
         return true;
     }

@@ -97,7 +97,7 @@ pub(super) struct Io {
     /// Error replies among the frames of one read: the how manieth reply, and where it is.
     refusals: Vec<(usize, usize, usize)>,
     /// When the server last sent anything.
-    heard: Instant,
+    pub(super) heard: Instant,
     wakers: Vec<Waker>,
     /// Requests that belong to another node.
     redirected: Vec<Redirected>,
