@@ -1906,7 +1906,8 @@ bool keyless_token_source_reject(const keyless_token_source *source,
                                  uint64_t generation);
 
 /**
- * Frees a source. Clients that were made with it go on; the refreshing ends with the last of them. NULL is fine.
+ * Frees a source. When this returns none of its callbacks runs any more, unless that is the caller. Clients that were
+ * made with it go on; the refreshing ends with the last of them. NULL is fine.
  */
 void keyless_token_source_free(keyless_token_source *source);
 

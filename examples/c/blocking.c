@@ -34,7 +34,7 @@ static void on_event(const keyless_event *event, void *user_data)
     if (endpoint != NULL) {
         printf(", %.*s", (int)endpoint_length, endpoint);
     }
-    if (keyless_event_get_type(event) == KEYLESS_TOKEN_REFRESHED) {
+    if (keyless_event_get_type(event) == KEYLESS_EVENT_TOKEN_REFRESHED) {
         printf(", expires in %.0f s",
                (double)(keyless_event_expires_at_ms(event) - keyless_event_time_ms(event)) / 1000);
     }
