@@ -65,12 +65,12 @@ fn unbroken(stats: &Stats, sign_ins: u64) {
 #[test]
 fn blocking_outlives_its_tokens_and_tells_of_them() {
     let emulator = emulator(LIFETIME);
-    let (text, content) = end(start("blocking", &["13"], &emulator));
+    let (text, content) = end(start("blocking", &["11"], &emulator));
     assert!(content, "{text}");
     assert!(text.contains(", 0 failed\n"), "{text}");
-    assert!(text.matches("event: token_refreshed, expires in 4 s\n").count() >= 3, "{text}");
-    assert!(text.matches("event: connection_reauthenticated, localhost:").count() >= 3, "{text}");
-    unbroken(&emulator.stats(), 4);
+    assert!(text.matches("event: token_refreshed, expires in 4 s\n").count() >= 2, "{text}");
+    assert!(text.matches("event: connection_reauthenticated, localhost:").count() >= 2, "{text}");
+    unbroken(&emulator.stats(), 3);
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn hiredis_keeps_its_connection_over_five_lifetimes_without_a_failed_command() {
 #[test]
 fn hiredis_asks_for_another_token_when_one_is_refused() {
     let emulator = emulator(LIFETIME);
-    let child = start("hiredis", &["13"], &emulator);
+    let child = start("hiredis", &["9"], &emulator);
     emulator.wait_until_blocking(|stats| stats.auth.accepted >= 1, LONG).expect("it is signed in");
     emulator.faults().refuse_auth(Some(1));
     let (text, content) = end(child);
@@ -161,7 +161,7 @@ fn hiredis_asks_for_another_token_when_one_is_refused() {
     let stats = emulator.stats();
     assert_eq!((stats.auth.refused, stats.connections.opened, stats.connections.closed_at_expiry), (1, 1, 0));
     assert!(text.contains(" 0 failed, ") && text.contains("AUTH: WRONGPASS"), "{text}");
-    assert!(stats.auth.accepted >= 4, "{text}");
+    assert!(stats.auth.accepted >= 3, "{text}");
 }
 
 #[test]
