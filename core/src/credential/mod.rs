@@ -8,6 +8,7 @@ mod client_secret;
 mod custom;
 mod environment;
 mod http;
+mod kinds;
 mod managed_identity;
 mod options;
 
