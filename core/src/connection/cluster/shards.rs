@@ -49,7 +49,9 @@ impl Shards {
         limit: Duration,
     ) -> Result<()> {
         let deadline = Instant::now() + limit;
-        names.iter().for_each(|name| cluster.shards.note(name, queue));
+        for name in &names {
+            cluster.shards.note(name, queue);
+        }
         let mut all = JoinSet::new();
         for name in names {
             let (cluster, queue) = (Arc::clone(cluster), Arc::clone(queue));
@@ -73,7 +75,7 @@ impl Shards {
                 }
                 let (found, name) = (Arc::clone(cluster), name.clone());
                 let work = async move { found.shards.confirmed(&found, &name, &queue, deadline).await };
-                cluster.shards.in_background(cluster, work);
+                Self::in_background(cluster, work);
             }
         }
     }
@@ -100,7 +102,7 @@ impl Shards {
             };
             // Who was nowhere yet finds the way as this one does.
             if let Some(moved) = moved.filter(|moved| moved.from.is_some()) {
-                self.carry_out(moved, cluster, unsure_for);
+                Self::carry_out(moved, cluster, unsure_for);
             }
             let Some(node) = node else {
                 cluster.suspected.notify_one();
@@ -158,11 +160,11 @@ impl Shards {
         let moves: Vec<_> =
             self.0.lock().iter_mut().filter_map(|(name, one)| one.place(name, cluster)).collect();
         for moved in moves {
-            self.carry_out(moved, cluster, unsure_for);
+            Self::carry_out(moved, cluster, unsure_for);
         }
     }
 
-    fn carry_out(&self, moved: Move, cluster: &Cluster, unsure_for: Duration) {
+    fn carry_out(moved: Move, cluster: &Cluster, unsure_for: Duration) {
         let Move { name, from, to, queues } = moved;
         for queue in queues {
             if let Some(from) = &from {
@@ -174,11 +176,11 @@ impl Shards {
             {
                 waker.wake();
             }
-            self.in_background(cluster, Arc::clone(to).subscribe(Kind::Shard, vec![name.clone()], queue));
+            Self::in_background(cluster, Arc::clone(to).subscribe(Kind::Shard, vec![name.clone()], queue));
         }
     }
 
-    fn in_background(&self, cluster: &Cluster, work: impl Future<Output = Result<()>> + Send + 'static) {
+    fn in_background(cluster: &Cluster, work: impl Future<Output = Result<()>> + Send + 'static) {
         let suspected = Arc::clone(&cluster.suspected);
         let spawned = runtime::io(cluster.thread).map(|runtime| {
             runtime.spawn(async move {
