@@ -188,12 +188,13 @@ impl Books {
 
     /// The longest stall in milliseconds, and a line for each writer.
     pub fn text(&self) -> String {
-        let mut text = format!("{}\n", self.stall.as_millis());
-        for Book { name, records, increments: [acknowledged, unknown, denied] } in &self.books {
-            let records: String = records.iter().map(|outcome| OUTCOMES[*outcome as usize].1).collect();
-            text += &format!("{name} {acknowledged} {unknown} {denied} {records}\n");
-        }
-        text
+        let line = |book: &Book| {
+            let records: String = book.records.iter().map(|outcome| OUTCOMES[*outcome as usize].1).collect();
+            let [acknowledged, unknown, denied] = book.increments;
+            format!("{} {acknowledged} {unknown} {denied} {records}\n", book.name)
+        };
+        let stall = format!("{}\n", self.stall.as_millis());
+        std::iter::once(stall).chain(self.books.iter().map(line)).collect()
     }
 
     /// Reads what [`Books::text`] gave.

@@ -78,9 +78,9 @@ impl Subject {
         let file = |name: &str| directory.path().join(name);
         std::fs::write(file("clock.c"), include_str!("clock.c")).expect("a file");
         std::fs::write(file("ahead"), 0i64.to_ne_bytes()).expect("a file");
-        let mut compiler = Command::new("cc");
-        compiler.args(["-O2", "-shared", "-fPIC", "-o"]).arg(file("clock.so")).arg(file("clock.c"));
-        let compiled = compiler.output().await.expect("a C compiler");
+        let mut cc = Command::new("cc");
+        cc.args(["-O2", "-shared", "-fPIC", "-o"]).arg(file("clock.so")).arg(file("clock.c"));
+        let compiled = cc.output().await.expect("a C compiler");
         assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
         let mut child = Command::new(std::env::current_exe().expect("this program"))
             .env("LD_PRELOAD", file("clock.so"))
