@@ -296,6 +296,54 @@ typedef enum {
 } keyless_channel_type;
 
 /**
+ * What happened; each is one bit, so that they can be put together as a mask.
+ */
+typedef enum {
+    /**
+     * A new token was acquired and is in use from now on.
+     */
+    KEYLESS_EVENT_TOKEN_REFRESHED = 1,
+    /**
+     * An attempt to acquire a token failed. The old one stays in use; attempts go on.
+     */
+    KEYLESS_EVENT_TOKEN_REFRESH_FAILED = 2,
+    /**
+     * A live connection was signed in again with a new token.
+     */
+    KEYLESS_EVENT_CONNECTION_REAUTHENTICATED = 4,
+    /**
+     * A live connection could not be signed in again. It is tried again until its own token expires.
+     */
+    KEYLESS_EVENT_CONNECTION_REAUTHENTICATION_FAILED = 8,
+    /**
+     * A connection was lost, or the first one could not be made. Redialling goes on by itself.
+     */
+    KEYLESS_EVENT_CONNECTION_LOST = 16,
+    /**
+     * A lost connection was restored and is signed in.
+     */
+    KEYLESS_EVENT_CONNECTION_RESTORED = 32,
+    /**
+     * Subscriptions were without a connection and have one again: messages may have been missed.
+     */
+    KEYLESS_EVENT_SUBSCRIPTION_GAP = 64,
+} keyless_event_type;
+
+/**
+ * What happens when a subscription's messages are taken too slowly.
+ */
+typedef enum {
+    /**
+     * The oldest messages give way, and a message of type `KEYLESS_MESSAGE_DROPPED` says how many.
+     */
+    KEYLESS_DROP_OLDEST = 0,
+    /**
+     * The subscription ends with `KEYLESS_BACKLOG_FULL`.
+     */
+    KEYLESS_DISCONNECT = 1,
+} keyless_overflow;
+
+/**
  * A client of one cache: one connection, or one per node of a cluster, shared by all who use it. Any thread may use
  * it, any number at a time.
  *
@@ -846,7 +894,8 @@ const char *keyless_event_user(const keyless_event *event,
 int64_t keyless_event_expires_at_ms(const keyless_event *event);
 
 /**
- * When the next refresh is due after `KEYLESS_TOKEN_REFRESHED`, in milliseconds since 1970-01-01 UTC; otherwise 0.
+ * When the next refresh is due after `KEYLESS_EVENT_TOKEN_REFRESHED`, in milliseconds since 1970-01-01 UTC; 0 for other
+ * events.
  */
 int64_t keyless_event_next_refresh_ms(const keyless_event *event);
 
@@ -1857,7 +1906,8 @@ bool keyless_token_source_reject(const keyless_token_source *source,
                                  uint64_t generation);
 
 /**
- * Frees a source. Clients that were made with it go on; the refreshing ends with the last of them. NULL is fine.
+ * Frees a source. When this returns none of its callbacks runs any more, unless that is the caller. Clients that were
+ * made with it go on; the refreshing ends with the last of them. NULL is fine.
  */
 void keyless_token_source_free(keyless_token_source *source);
 

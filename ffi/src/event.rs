@@ -21,19 +21,19 @@ pub struct keyless_event {
 #[repr(C)]
 pub enum keyless_event_type {
     /// A new token was acquired and is in use from now on.
-    KEYLESS_TOKEN_REFRESHED = 1,
+    KEYLESS_EVENT_TOKEN_REFRESHED = 1,
     /// An attempt to acquire a token failed. The old one stays in use; attempts go on.
-    KEYLESS_TOKEN_REFRESH_FAILED = 2,
+    KEYLESS_EVENT_TOKEN_REFRESH_FAILED = 2,
     /// A live connection was signed in again with a new token.
-    KEYLESS_CONNECTION_REAUTHENTICATED = 4,
+    KEYLESS_EVENT_CONNECTION_REAUTHENTICATED = 4,
     /// A live connection could not be signed in again. It is tried again until its own token expires.
-    KEYLESS_CONNECTION_REAUTHENTICATION_FAILED = 8,
+    KEYLESS_EVENT_CONNECTION_REAUTHENTICATION_FAILED = 8,
     /// A connection was lost, or the first one could not be made. Redialling goes on by itself.
-    KEYLESS_CONNECTION_LOST = 16,
+    KEYLESS_EVENT_CONNECTION_LOST = 16,
     /// A lost connection was restored and is signed in.
-    KEYLESS_CONNECTION_RESTORED = 32,
+    KEYLESS_EVENT_CONNECTION_RESTORED = 32,
     /// Subscriptions were without a connection and have one again: messages may have been missed.
-    KEYLESS_SUBSCRIPTION_GAP = 64,
+    KEYLESS_EVENT_SUBSCRIPTION_GAP = 64,
 }
 
 /// The mask of every event, also of those that later versions add.
@@ -125,7 +125,8 @@ pub extern "C" fn keyless_event_expires_at_ms(event: *const keyless_event) -> i6
     })
 }
 
-/// When the next refresh is due after `KEYLESS_TOKEN_REFRESHED`, in milliseconds since 1970-01-01 UTC; otherwise 0.
+/// When the next refresh is due after `KEYLESS_EVENT_TOKEN_REFRESHED`, in milliseconds since 1970-01-01 UTC; 0 for other
+/// events.
 #[unsafe(no_mangle)]
 pub extern "C" fn keyless_event_next_refresh_ms(event: *const keyless_event) -> i64 {
     figure(event, 0, |event| match event {

@@ -64,14 +64,24 @@ impl Source {
     }
 }
 
+impl Drop for keyless_token_source {
+    /// Here and not when the last client lets go of the source: whoever frees it frees what its callbacks use next.
+    fn drop(&mut self) {
+        let live = self.0.live.load(Ordering::Acquire);
+        // SAFETY: as in `get`.
+        let live = unsafe { &*live };
+        // The parent's handlers are not heard of in a forked child.
+        if live.process == fork::generation() {
+            self.0.handlers.clear(|id| live.source.events().remove(id));
+        }
+    }
+}
+
 impl Drop for Source {
     fn drop(&mut self) {
         let live = self.live.load(Ordering::Acquire);
         // SAFETY: as in `get`; nobody else has it any more.
         if unsafe { &*live }.process == fork::generation() {
-            if let Ok(source) = self.get() {
-                self.handlers.clear(|id| source.events().remove(id));
-            }
             free(live);
         }
     }
@@ -227,7 +237,8 @@ pub extern "C" fn keyless_token_source_reject(source: *const keyless_token_sourc
     })
 }
 
-/// Frees a source. Clients that were made with it go on; the refreshing ends with the last of them. NULL is fine.
+/// Frees a source. When this returns none of its callbacks runs any more, unless that is the caller. Clients that were
+/// made with it go on; the refreshing ends with the last of them. NULL is fine.
 #[unsafe(no_mangle)]
 pub extern "C" fn keyless_token_source_free(source: *mut keyless_token_source) {
     free(source);

@@ -2,6 +2,8 @@
 
 #![allow(clippy::missing_panics_doc, reason = "a helper of tests panics where a test would")]
 
+pub mod install;
+
 use keyless_emulator::{Emulator, EmulatorOptions};
 use std::path::{Path, PathBuf};
 use std::process::Command;
