@@ -51,19 +51,16 @@ impl Source {
             return Ok(&live.source);
         }
         let anew = handle(make(self.options.as_ref(), self.credential.as_ref())?);
-        match self.live.compare_exchange(current, anew, Ordering::AcqRel, Ordering::Acquire) {
-            // The parent's stays in memory: to end it would touch what the parent uses.
-            Ok(_) => {
-                // SAFETY: as above.
-                let live = unsafe { &*anew };
-                self.handlers.attach(|mask, handler| live.source.on_event(mask, handler));
-                Ok(&live.source)
-            }
-            Err(_) => {
-                free(anew);
-                self.get()
-            }
+        if self.live.compare_exchange(current, anew, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            // Another thread was first.
+            free(anew);
+            return self.get();
         }
+        // The parent's stays in memory: to end it would touch what the parent uses.
+        // SAFETY: as above.
+        let live = unsafe { &*anew };
+        self.handlers.attach(|mask, handler| live.source.on_event(mask, handler));
+        Ok(&live.source)
     }
 }
 
