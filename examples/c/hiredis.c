@@ -8,8 +8,8 @@
  * come from a keyless_token_source. The third is an AUTH like any other command, sent by the thread that owns the
  * redisContext: hiredis' contexts belong to one thread, so keyless' callback only rings a bell, here a pipe.
  *
- * Sends a SET and a GET a hundred times a second over one TLS connection until the time is over (without one: for ever);
- * its result is 0 if no command failed.
+ * Sends a SET and a GET a hundred times a second over one TLS connection until the time is over (without one: for
+ * ever); its result is 0 if no command failed.
  */
 #define _POSIX_C_SOURCE 200809L
 
