@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 const LIFETIME: Duration = Duration::from_secs(4);
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 struct Examples {
     installed: Installed,

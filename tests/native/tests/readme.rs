@@ -20,7 +20,7 @@ fn blocks(language: &str) -> Vec<String> {
 fn compile_and_run(language: &str) {
     let blocks = blocks(language);
     assert!(!blocks.is_empty(), "README.md has no program in {language}");
-    let emulator = emulator(Duration::from_secs(3600));
+    let emulator = emulator(Duration::from_hours(1));
     let directory = library().join("native");
     std::fs::create_dir_all(&directory).expect("a directory for programs");
     for (number, block) in blocks.iter().enumerate() {
