@@ -29,7 +29,7 @@
 #endif
 
 struct session {
-    const char *host;
+    char host[256];
     int port;
     keyless_token_source *source;
     redisSSLContext *tls;
@@ -197,19 +197,32 @@ static void run(struct session *session, long seconds)
     }
 }
 
+/* `host:port`, with Azure's port where the environment names none, split for hiredis. */
+static keyless_status find_endpoint(struct session *session, const keyless_options *options, keyless_error **error)
+{
+    size_t length = 0;
+    keyless_status status = keyless_options_get(options, KEYLESS_TEXT("endpoint"), session->host, sizeof session->host,
+                                                &length, error);
+    char *colon = strrchr(session->host, ':');
+
+    if (colon != NULL) {
+        *colon = '\0';
+        session->port = atoi(colon + 1);
+    }
+    return status;
+}
+
 static bool prepare(struct session *session)
 {
-    const char *port = getenv("REDIS_PORT");
     redisSSLContextError tls_error = REDIS_SSL_CTX_NONE;
     redisSSLOptions tls = {0};
     keyless_options *options = NULL;
     keyless_error *error = NULL;
     bool done;
 
-    session->host = getenv("REDIS_HOST");
-    session->port = port != NULL ? atoi(port) : 10000;
     /* Who signs in: AZURE_... variables, a managed identity, or `az login`. Nothing is asked for yet. */
     done = keyless_options_from_env(&options, &error) == KEYLESS_OK &&
+           find_endpoint(session, options, &error) == KEYLESS_OK &&
            keyless_token_source_new(options, NULL, &session->source, &error) == KEYLESS_OK;
     keyless_options_free(options);
     if (!done) {

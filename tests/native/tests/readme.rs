@@ -1,6 +1,6 @@
 //! Every program in C and C++ that README.md prints compiles as printed, without a warning, and runs.
 
-use keyless_native::{Build, command, emulator, library, root, run};
+use keyless_native::{Build, command, emulator, programs, root, run};
 use std::time::Duration;
 
 /// The blocks of a language, in order.
@@ -21,12 +21,10 @@ fn compile_and_run(language: &str) {
     let blocks = blocks(language);
     assert!(!blocks.is_empty(), "README.md has no program in {language}");
     let emulator = emulator(Duration::from_hours(1));
-    let directory = library().join("native");
-    std::fs::create_dir_all(&directory).expect("a directory for programs");
     for (number, block) in blocks.iter().enumerate() {
         let lines = block.lines().count();
         assert!(lines <= 40, "the program in {language} has {lines} lines");
-        let source = directory.join(format!("readme{number}.{language}"));
+        let source = programs().join(format!("readme{number}.{language}"));
         std::fs::write(&source, block).expect("it can be written");
         let program = Build::default().compile(source.to_str().expect("a path in UTF-8"));
         let printed = run(command(&program, &emulator));
