@@ -131,6 +131,30 @@ impl HttpClient for Recorder {
     }
 }
 
+/// The error for what a recorder saw.
+pub(super) fn failure(outcome: Option<Outcome>, credential: &str, authority: &str) -> Error {
+    match outcome {
+        Some(Outcome::Refused(answer)) => answer.into_error(credential),
+        Some(Outcome::Unreachable { reason }) if reason.contains("certificate") => Error::new(
+            ErrorCode::TokenEndpointUnavailable,
+            format!("The certificate of {authority} is not trusted: {reason}."),
+            "Pass the certificate authority of the proxy on the way as ca_certificates, or set SSL_CERT_FILE.",
+        )
+        .retryable(false),
+        Some(Outcome::Unreachable { reason }) => Error::new(
+            ErrorCode::TokenEndpointUnavailable,
+            format!("{authority} could not be reached: {reason}."),
+            "Check name resolution, firewall and HTTPS_PROXY for the token endpoint.",
+        ),
+        // The answer was a success, but not one of a token endpoint. Its text could hold a token: not repeated.
+        None => Error::new(
+            ErrorCode::TokenEndpointUnavailable,
+            format!("{authority} answered with something that is not a token."),
+            "Check the authority host, and the proxy on the way.",
+        ),
+    }
+}
+
 /// An error's text with its causes, each once: the outer ones of HTTP clients say little.
 pub(super) fn reason(error: &dyn StdError) -> String {
     let mut text = error.to_string();

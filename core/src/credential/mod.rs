@@ -2,17 +2,26 @@
 //! `azure_identity`.
 
 mod answer;
+mod application;
+mod assertion;
 mod azure_cli;
+mod azure_pipelines;
+mod certificate;
 mod chain;
+mod client_assertion;
+mod client_certificate;
 mod client_secret;
 mod custom;
 mod environment;
 mod http;
 mod managed_identity;
 mod options;
+mod workload_identity;
 
+pub use client_certificate::ClientCertificate;
 pub use managed_identity::ManagedIdentityId;
 pub use options::{AUTHORITY_CHINA, AUTHORITY_PUBLIC, AUTHORITY_US_GOVERNMENT, CredentialOptions};
+pub use workload_identity::WorkloadIdentity;
 
 use crate::error::Result;
 use crate::secret::Secret;

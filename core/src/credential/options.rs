@@ -1,5 +1,6 @@
 //! What can be set on every kind of credential, and the environment they read.
 
+use super::answer::one_line;
 use super::http::Http;
 use crate::error::{Error, ErrorCode, Result};
 use reqwest::Url;
@@ -113,13 +114,21 @@ impl CredentialOptions {
 
 /// Refuses what cannot be a tenant before anything is sent: it would end up in the URL.
 pub(super) fn check_tenant(tenant_id: &str) -> Result<()> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
-    if !tenant_id.is_empty() && tenant_id.chars().all(allowed) {
+    let is_guid = || {
+        let lengths = tenant_id.split('-').map(str::len);
+        lengths.eq([8, 4, 4, 4, 12]) && tenant_id.chars().all(|c| c == '-' || c.is_ascii_hexdigit())
+    };
+    let is_domain = || {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        let good = |label: &str| !label.is_empty() && label.chars().all(allowed);
+        tenant_id.contains('.') && tenant_id.split('.').all(good)
+    };
+    if is_guid() || is_domain() {
         return Ok(());
     }
     Err(Error::new(
         ErrorCode::InvalidOption,
-        format!("\"{tenant_id}\" is not a tenant id."),
+        format!("\"{}\" is not a tenant id: neither a GUID nor a domain.", one_line(tenant_id)),
         "Use the directory (tenant) id or a domain of it, as the Azure portal shows it under Microsoft Entra ID.",
     ))
 }
@@ -183,7 +192,8 @@ mod tests {
 
     #[test]
     fn a_tenant_that_could_change_the_url_is_refused() {
-        for text in ["", "a/b", "a b", "..%2f", "a?b", "töchter"] {
+        for text in ["", "a/b", "a b", "..%2f", "a?b", "töchter", "tenant", "a..b", "72f988bf-86f1-41af-91ab"]
+        {
             assert_eq!(check_tenant(text).unwrap_err().code(), ErrorCode::InvalidOption, "{text}");
         }
         check_tenant("72f988bf-86f1-41af-91ab-2d7cd011db47").unwrap();
