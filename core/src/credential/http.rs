@@ -2,6 +2,7 @@
 //! remembers how the token endpoint answered. What the answers mean is in `answer`.
 
 use super::answer::Answer;
+use super::thumbprint::Thumbprint;
 use crate::error::{Error, ErrorCode, Result};
 use crate::trust;
 use azure_core::http::{AsyncRawResponse, ClientOptions, HttpClient, Request, RetryOptions, Transport};
@@ -47,8 +48,29 @@ impl Http {
         self.metadata.get_or_try_init(|| self.build(timeout, reqwest::ClientBuilder::no_proxy))
     }
 
+    /// A client for the one service of this machine whose certificate has this SHA-1 thumbprint, whoever signed it.
+    pub(super) fn with_certificate(&self, thumbprint: &str) -> Result<reqwest::Client> {
+        let tls = trust::client_config(rustls::DEFAULT_VERSIONS)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Thumbprint::new(thumbprint)))
+            .with_no_client_auth();
+        let timeout = self.connect_timeout.min(METADATA_CONNECT_TIMEOUT);
+        Self::build_with(tls, timeout, reqwest::ClientBuilder::no_proxy)
+    }
+
     fn build(
         &self,
+        connect_timeout: Duration,
+        more: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Result<reqwest::Client> {
+        let tls = trust::client_config(rustls::DEFAULT_VERSIONS)?
+            .with_root_certificates(trust::roots(&self.extra_roots).0)
+            .with_no_client_auth();
+        Self::build_with(tls, connect_timeout, more)
+    }
+
+    fn build_with(
+        tls: rustls::ClientConfig,
         connect_timeout: Duration,
         more: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
     ) -> Result<reqwest::Client> {
@@ -59,9 +81,6 @@ impl Http {
                 "Check the certificate authorities given by option.",
             )
         };
-        let tls = trust::client_config(rustls::DEFAULT_VERSIONS)?
-            .with_root_certificates(trust::roots(&self.extra_roots).0)
-            .with_no_client_auth();
         let builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .connect_timeout(connect_timeout)

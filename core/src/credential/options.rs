@@ -5,6 +5,7 @@ use super::http::Http;
 use crate::error::{Error, ErrorCode, Result};
 use reqwest::Url;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,10 @@ pub struct CredentialOptions {
     metadata_host: Option<String>,
     ca_certificates: Vec<u8>,
     pub(super) tenant_id: Option<String>,
+    pub(super) client_id: Option<String>,
+    pub(super) excluded: Vec<String>,
+    pub(super) token_credentials: Option<String>,
+    pub(super) arc_token_directory: Option<PathBuf>,
     pub(super) connect_timeout: Duration,
     pub(super) environment: Environment,
 }
@@ -33,6 +38,10 @@ impl Default for CredentialOptions {
             metadata_host: None,
             ca_certificates: Vec::new(),
             tenant_id: None,
+            client_id: None,
+            excluded: Vec::new(),
+            token_credentials: None,
+            arc_token_directory: None,
             connect_timeout: Duration::from_secs(5),
             environment: Environment::default(),
         }
@@ -66,9 +75,38 @@ impl CredentialOptions {
         self
     }
 
-    /// The tenant that the Azure CLI is asked for; default its own. Other kinds name their tenant themselves.
+    /// The tenant that the developer tools are asked for; default their own. Other kinds name their tenant
+    /// themselves.
     pub fn tenant_id(mut self, tenant_id: impl Into<String>) -> Self {
         self.tenant_id = Some(tenant_id.into());
+        self
+    }
+
+    /// The user-assigned managed identity, or the workload identity, that the default chain uses; default the
+    /// variable `AZURE_CLIENT_ID`. Other kinds name theirs themselves.
+    pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.client_id = Some(client_id.into());
+        self
+    }
+
+    /// A kind of credential, by its name in [`kinds`](super::kinds), that the default chain leaves out; may be called for
+    /// several.
+    pub fn exclude(mut self, kind: impl Into<String>) -> Self {
+        self.excluded.push(kind.into());
+        self
+    }
+
+    /// What the default chain consists of: `prod`, `dev`, or one kind by its name here (`managed_identity`) or in
+    /// the Azure SDKs (`ManagedIdentityCredential`); default the variable `AZURE_TOKEN_CREDENTIALS`, then all.
+    pub fn token_credentials(mut self, name: impl Into<String>) -> Self {
+        self.token_credentials = Some(name.into());
+        self
+    }
+
+    /// Where the agent of Azure Arc keeps its keys, if not in `/var/opt/azcmagent/tokens` (on Windows
+    /// `%ProgramData%\AzureConnectedMachineAgent\Tokens`): no other file is ever shown to it.
+    pub fn arc_token_directory(mut self, path: impl Into<PathBuf>) -> Self {
+        self.arc_token_directory = Some(path.into());
         self
     }
 
@@ -103,12 +141,18 @@ impl CredentialOptions {
         }
     }
 
-    /// The instance metadata service to ask, and whether somebody set it.
+    fn given_metadata(&self) -> Option<String> {
+        self.metadata_host.clone().or_else(|| self.environment.get("AZURE_POD_IDENTITY_AUTHORITY_HOST"))
+    }
+
+    /// Whether somebody said where the instance metadata service is.
+    pub(super) fn metadata_is_given(&self) -> bool {
+        self.given_metadata().is_some()
+    }
+
+    /// The instance metadata service to ask.
     pub(super) fn metadata(&self) -> String {
-        self.metadata_host
-            .clone()
-            .or_else(|| self.environment.get("AZURE_POD_IDENTITY_AUTHORITY_HOST"))
-            .unwrap_or_else(|| "http://169.254.169.254".to_owned())
+        self.given_metadata().unwrap_or_else(|| "http://169.254.169.254".to_owned())
     }
 }
 
