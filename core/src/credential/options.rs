@@ -110,6 +110,13 @@ impl CredentialOptions {
         self
     }
 
+    /// Where variables of the environment are looked up; default the process' own. For programs that keep such
+    /// settings elsewhere.
+    pub fn environment(mut self, lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.environment = Environment(Arc::new(lookup));
+        self
+    }
+
     /// How long the TCP and TLS connection to a token endpoint may take; default 5 s. The whole attempt is
     /// bounded by the token source.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
@@ -205,11 +212,10 @@ impl fmt::Debug for Environment {
 #[cfg(test)]
 impl CredentialOptions {
     /// The same options in an environment of exactly these variables.
-    pub(super) fn in_environment(mut self, variables: &[(&str, &str)]) -> Self {
+    pub(super) fn in_environment(self, variables: &[(&str, &str)]) -> Self {
         let variables: std::collections::HashMap<String, String> =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        self.environment = Environment(Arc::new(move |name| variables.get(name).cloned()));
-        self
+        self.environment(move |name| variables.get(name).cloned())
     }
 }
 
