@@ -141,6 +141,13 @@ fn chosen(options: &CredentialOptions) -> Result<(Vec<&'static str>, bool)> {
     Ok((chosen, alone))
 }
 
+impl CredentialOptions {
+    /// Whether the default chain would look at the environment; what it cannot be made of is its own error.
+    pub(crate) fn chain_has_environment(&self) -> bool {
+        chosen(self).is_ok_and(|(kinds, _)| kinds.contains(&"environment"))
+    }
+}
+
 impl Link {
     fn provider(&self) -> &dyn TokenProvider {
         match self {
