@@ -14,7 +14,7 @@ mod state;
 mod scenarios;
 
 pub use claims::Claims;
-pub use options::{DEFAULT_SCOPE, TokenSourceOptions, UserName, UserNameFn};
+pub use options::{DEFAULT_SCOPE, ShouldRefreshFn, TokenSourceOptions, UserName, UserNameFn};
 pub use source::{Subscription, TokenSource};
 pub use state::TokenState;
 

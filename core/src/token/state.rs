@@ -155,6 +155,17 @@ impl State {
         Acquired { token, event, another }
     }
 
+    /// When the token in use was received and when it expires, unless an attempt to replace it has failed.
+    pub(super) fn replaceable(&self) -> Option<(SystemTime, SystemTime)> {
+        let token = self.token.as_ref().filter(|_| self.failures_in_row == 0)?;
+        Some((token.received_at, token.expires_at))
+    }
+
+    /// Makes the next attempt due.
+    pub(super) fn refresh_now(&mut self, clock: &dyn Clock) {
+        self.due = Due::after(Duration::ZERO, clock);
+    }
+
     /// Forgets every token.
     pub(super) fn close(&mut self) {
         self.closed = true;
