@@ -249,7 +249,7 @@ static double median(double *figures, size_t count)
 
 static redisContext *connect_hiredis(int port, redisSSLContext *ssl)
 {
-    redisContext *redis = redisConnect("127.0.0.1", port);
+    redisContext *redis = redisConnect("localhost", port);
     if (redis == NULL || redis->err != 0)
         fail("hiredis", redis != NULL ? redis->errstr : "no memory");
     if (ssl != NULL && redisInitiateSSLWithContext(redis, ssl) != REDIS_OK)
