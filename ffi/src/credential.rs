@@ -32,12 +32,15 @@ impl Recipe {
         Ok(Self::Kind { kind: keyless::credential::kind("default")?, options: Vec::new(), callback: None })
     }
 
-    /// The key of a recipe that is no credential of Microsoft Entra ID: none if the options of the client hold it.
-    pub(crate) fn access_key(&self) -> Option<Option<&Secret>> {
+    /// Whether it is no credential of Microsoft Entra ID but stands for the cache's key.
+    pub(crate) fn is_access_key(&self) -> bool {
+        matches!(self, Self::Kind { kind, .. } if kind.made == Made::OfThePassword)
+    }
+
+    /// That key, if it is not left to the options of the client.
+    pub(crate) fn access_key(&self) -> Option<&Secret> {
         match self {
-            Self::Kind { kind, options, .. } if kind.made == Made::OfThePassword => {
-                Some(options.first().map(|(_, key)| key))
-            }
+            Self::Kind { options, .. } if self.is_access_key() => options.first().map(|(_, key)| key),
             _ => None,
         }
     }
