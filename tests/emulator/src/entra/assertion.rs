@@ -36,9 +36,10 @@ struct AssertionClaims {
     iss: String,
     sub: String,
     aud: String,
-    exp: u64,
+    // Fractions of seconds are allowed, and some clients send them.
+    exp: f64,
     #[serde(default)]
-    nbf: u64,
+    nbf: f64,
 }
 
 pub(super) fn check(
@@ -58,7 +59,7 @@ pub(super) fn check(
     } else {
         federated(shared, principal, assertion, &unverified.claims)?
     };
-    let now = whole_seconds(now());
+    let now = now();
     if claims.exp <= now || claims.nbf > now {
         return Err(EntraError::assertion_out_of_time());
     }
