@@ -191,7 +191,8 @@ fn step(program: impl AsRef<Path>, arguments: &[&str], directory: &Path) -> Resu
 /// A directory that is made once and by `make`, below the build directory.
 fn installed(name: &str, make: impl FnOnce(&Path) -> Result<(), String>) -> Result<PathBuf, String> {
     let version = name.replace(['/', '@', '='], "-");
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("sdk-{}", version.trim_start_matches('-')));
+    let directory =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("sdk-{}", version.trim_start_matches('-')));
     let done = directory.join("installed");
     if !done.exists() {
         println!("installing {name} in {}", directory.display());
