@@ -22,6 +22,8 @@ pub enum ErrorCode {
     InvalidCommand = 103,
     /// A token was about to be used on a connection without TLS.
     TlsRequired = 104,
+    /// A function of a language's interface was called with an argument that it cannot take.
+    InvalidArgument = 105,
     /// No credential could be used here: nothing is configured, or a tool is missing or not signed in.
     CredentialUnavailable = 201,
     /// Microsoft Entra ID refused the credential: wrong secret, unknown tenant or application.
@@ -65,6 +67,35 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// Every code there is.
+    pub const ALL: &[Self] = &[
+        Self::InvalidEndpoint,
+        Self::InvalidOption,
+        Self::InvalidCommand,
+        Self::TlsRequired,
+        Self::InvalidArgument,
+        Self::CredentialUnavailable,
+        Self::SignInRefused,
+        Self::TokenEndpointUnavailable,
+        Self::InvalidToken,
+        Self::AuthRefused,
+        Self::NameResolution,
+        Self::ConnectFailed,
+        Self::TlsFailed,
+        Self::HandshakeFailed,
+        Self::ConnectionLost,
+        Self::Protocol,
+        Self::NotConnected,
+        Self::BacklogFull,
+        Self::Timeout,
+        Self::Closed,
+        Self::Server,
+        Self::NoPermission,
+        Self::UnexpectedReply,
+        Self::TransactionAborted,
+        Self::Internal,
+    ];
+
     /// The code's name as it appears in messages, logs and every binding: `auth_refused`.
     pub fn name(self) -> &'static str {
         match self {
@@ -72,6 +103,7 @@ impl ErrorCode {
             Self::InvalidOption => "invalid_option",
             Self::InvalidCommand => "invalid_command",
             Self::TlsRequired => "tls_required",
+            Self::InvalidArgument => "invalid_argument",
             Self::CredentialUnavailable => "credential_unavailable",
             Self::SignInRefused => "sign_in_refused",
             Self::TokenEndpointUnavailable => "token_endpoint_unavailable",

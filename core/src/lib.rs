@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod blocking;
 mod client;
 mod connection;
 pub mod credential;
@@ -16,6 +17,7 @@ pub mod event;
 pub mod fuzzing;
 pub mod options;
 pub mod pubsub;
+pub mod reply;
 mod runtime;
 mod secret;
 pub mod stats;
@@ -29,5 +31,6 @@ pub use error::{Error, ErrorCode, Result};
 pub use options::Options;
 pub use pubsub::{Delivery, Message, Subscriber, SubscriberOptions};
 pub use redis;
+pub use reply::{Reply, ReplyKind};
 pub use secret::Secret;
 pub use stats::Stats;

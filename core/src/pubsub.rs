@@ -256,7 +256,13 @@ impl Subscriber {
     /// [`ErrorCode::Closed`] after the client was closed, [`ErrorCode::BacklogFull`] after this subscriber was
     /// cut off for being slow; what waited before is delivered first.
     pub async fn next(&mut self) -> Result<Delivery> {
-        poll_fn(|cx| self.queue.poll(cx)).await
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// The same for those who have no future to wait in: `Pending` if there is nothing now, and the waker is called
+    /// when there is. One waker is kept, the last one. [`Waker::noop`] only looks.
+    pub fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Result<Delivery>> {
+        self.queue.poll(cx)
     }
 
     /// How many messages this subscriber has lost by being slow.

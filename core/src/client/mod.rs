@@ -4,6 +4,7 @@
 mod connect;
 mod identity;
 mod pipeline;
+mod raw;
 mod scan;
 mod waiter;
 
@@ -62,6 +63,12 @@ impl Drop for Inner {
         if let Some((source, handler)) = &self.source {
             source.events().remove(*handler);
         }
+        self.stop();
+    }
+}
+
+impl Inner {
+    fn stop(&self) {
         self.node.wish(Wish::Stop);
         if let Some(cluster) = self.discovery.cluster() {
             cluster.close(Wish::Stop);
@@ -171,8 +178,8 @@ impl Client {
             let answer = Box::pin(self.block(call)).await?.pop().unwrap_or_default();
             return convert(decode(&answer)?).inspect_err(|error| self.counted(error, 1));
         }
-        let value = match self.send(command)? {
-            Sent::Waits(waiter) => waiter.await?,
+        let value = match self.send(|batch| batch.push_cmd(command), self.command_timeout())? {
+            Sent::Waits(waiter) => decode(&waiter.await?)?,
             Sent::Known(reply) => {
                 // A loop of reads that are answered here must let other tasks of its runtime run.
                 tokio::task::coop::consume_budget().await;
@@ -200,17 +207,22 @@ impl Client {
         }
     }
 
-    fn send(&self, command: &Cmd) -> Result<Sent> {
+    /// Encodes one command and hands it over.
+    fn send(&self, encode: impl FnOnce(&mut Batch) -> Result<()>, timeout: Duration) -> Result<Sent> {
         ENCODER.with_borrow_mut(|batch| {
             batch.clear();
-            batch.push_cmd(command).inspect_err(|error| self.counted(error, 1))?;
+            encode(batch).inspect_err(|error| self.counted(error, 1))?;
             if let Some(reply) = self.recall(&batch.bytes) {
                 return Ok(Sent::Known(reply));
             }
             let (waiter, sink) = Waiter::new();
-            self.submit(batch, 0, sink)?;
+            self.submit_within(batch, 0, sink, timeout)?;
             Ok(Sent::Waits(waiter))
         })
+    }
+
+    fn command_timeout(&self) -> Duration {
+        self.0.node.settings.command_timeout
     }
 
     /// The reply to an encoded read, if client-side caching has it.
@@ -349,7 +361,7 @@ impl Client {
         }
         batch.pinned = true;
         node.submit(&mut batch, 0, sink, node.settings.command_timeout)?;
-        convert(waiter.await?)
+        convert(decode(&waiter.await?)?)
     }
 
     /// The source of this client's tokens; `None` with an access key.
@@ -383,13 +395,14 @@ impl Client {
 
     /// Subscribes a queue, on the thread that has the timers; see [`crate::Subscriber::subscribe`].
     pub(crate) async fn subscribe(&self, kind: Kind, names: Vec<Bytes>, queue: &Arc<Queue>) -> Result<()> {
-        if let (Kind::Shard, Some(cluster)) = (kind, self.0.discovery.cluster()) {
-            let (cluster, queue) = (Arc::clone(cluster), Arc::clone(queue));
-            let limit = self.0.node.settings.command_timeout;
-            let work = async move { cluster.shards().subscribe(&cluster, names, &queue, limit).await };
-            return runtime::io(0)?.spawn(work).await.unwrap_or_else(|_| Err(gone()));
-        }
-        let work = Arc::clone(&self.0.node).subscribe(kind, names, Arc::clone(queue));
+        let (node, discovery) = (Arc::clone(&self.0.node), Arc::clone(&self.0.discovery));
+        let queue = Arc::clone(queue);
+        let work = async move {
+            match kind {
+                Kind::Shard => discovery.subscribe_shards(&node, names, &queue).await,
+                _ => node.subscribe(kind, names, queue).await,
+            }
+        };
         runtime::io(0)?.spawn(work).await.unwrap_or_else(|_| Err(gone()))
     }
 
@@ -400,10 +413,16 @@ impl Client {
 
     /// Ends a queue's subscriptions.
     pub(crate) fn unsubscribe(&self, kind: Kind, names: Option<&[Bytes]>, queue: &Arc<Queue>) {
-        match (kind, self.0.discovery.cluster()) {
-            (Kind::Shard, Some(cluster)) => cluster.shards().unsubscribe(names, queue),
+        match kind {
+            Kind::Shard => self.0.discovery.unsubscribe_shards(&self.0.node, names, queue),
             _ => self.0.node.unsubscribe(kind, names, queue),
         }
+    }
+
+    /// Closes the connection at once, as dropping the last clone does: what is not answered fails with
+    /// [`ErrorCode::Closed`]. Does not wait for that.
+    pub fn stop(&self) {
+        self.0.stop();
     }
 
     /// Takes no more commands, finishes those that were handed over, and closes the connection.

@@ -7,12 +7,15 @@ use crate::connection::command::would_wait;
 use crate::connection::decode::decode;
 use crate::connection::{Batch, CompletionSink, Replies};
 use crate::error::{Error, ErrorCode, Result};
+use crate::reply::{Reply, ReplyKind};
+use crate::runtime;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use redis::{Cmd, FromRedisValue, Value};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 /// Commands to be sent together.
 ///
@@ -51,22 +54,40 @@ impl Pipeline {
 
     /// Adds a command. One that cannot be sent makes the execution fail before anything is sent.
     pub fn add(&mut self, command: &Cmd) -> &mut Self {
-        match Call::of(command).filter(Call::acknowledges) {
-            Some(wait) if !self.transaction && self.wait.is_none() => self.wait = Some(wait),
-            Some(wait) => {
-                self.refused.get_or_insert_with(|| would_wait(wait.name(), For::Acknowledgements));
-            }
-            None => {
-                let added = match &self.wait {
-                    Some(wait) => Err(would_wait(wait.name(), For::Acknowledgements)),
-                    None => self.batch.push_cmd(command),
-                };
-                if let Err(error) = added {
-                    self.refused.get_or_insert(error);
-                }
-            }
+        let added = self.put(Call::of(command), |batch| batch.push_cmd(command));
+        if let Err(error) = added {
+            self.refused.get_or_insert(error);
         }
         self
+    }
+
+    /// Adds a command given as its name and arguments.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidCommand`] when it cannot be sent; the pipeline is as it was then.
+    pub fn add_args<A: AsRef<[u8]>>(&mut self, args: &[A]) -> Result<()> {
+        self.put(Call::of_args(args), |batch| batch.push(args))
+    }
+
+    fn put(&mut self, call: Option<Call>, push: impl FnOnce(&mut Batch) -> Result<()>) -> Result<()> {
+        match (call.filter(Call::acknowledges), &self.wait) {
+            (Some(wait), None) if !self.transaction => self.wait = Some(wait),
+            (Some(wait), _) => return Err(would_wait(wait.name(), For::Acknowledgements)),
+            (None, Some(wait)) => return Err(would_wait(wait.name(), For::Acknowledgements)),
+            (None, None) => push(&mut self.batch)?,
+        }
+        Ok(())
+    }
+
+    /// Forgets all commands and keeps the memory.
+    pub fn clear(&mut self) {
+        self.batch.clear();
+        (self.wait, self.refused) = (None, None);
+    }
+
+    /// Whether it is a transaction.
+    pub fn is_transaction(&self) -> bool {
+        self.transaction
     }
 
     /// How many commands it holds.
@@ -86,29 +107,76 @@ impl Client {
     /// # Errors
     /// As [`Client::execute`] when nothing was sent, or, for a transaction, when it was not executed:
     /// [`ErrorCode::TransactionAborted`] says which command the server refused.
-    pub async fn execute_pipeline(&self, pipeline: Pipeline) -> Result<Vec<Result<Value>>> {
-        if let Some(error) = pipeline.refused {
-            self.counted(&error, 1);
-            return Err(error);
+    pub async fn execute_pipeline(&self, mut pipeline: Pipeline) -> Result<Vec<Result<Value>>> {
+        let begun = self.begin(&mut pipeline, None)?;
+        Ok(self.finish(begun).await?.into_iter().map(|frame| decode(&frame?)).collect())
+    }
+
+    /// As [`Client::execute_pipeline`], with the replies as they came, in one array: a command that failed has a part of
+    /// kind [`ReplyKind::Error`]. `timeout` takes the place of the option `command_timeout`. The pipeline is empty
+    /// afterwards, ready to be filled again; when nothing was sent it is as it was.
+    ///
+    /// # Errors
+    /// As [`Client::execute_pipeline`].
+    pub async fn execute_pipeline_raw(
+        &self,
+        pipeline: &mut Pipeline,
+        timeout: Option<Duration>,
+    ) -> Result<Reply> {
+        let begun = self.begin(pipeline, timeout)?;
+        self.finish(begun).await.map(Reply::gathered)
+    }
+
+    /// As [`Client::execute_pipeline_raw`], with the outcome handed to `done` on a thread of keyless, which it must not
+    /// block. Never blocks itself.
+    ///
+    /// # Errors
+    /// As [`Client::submit`]: nothing was taken and `done` hears nothing.
+    pub fn submit_pipeline(
+        &self,
+        pipeline: &mut Pipeline,
+        timeout: Option<Duration>,
+        done: impl FnOnce(Result<Reply>) + Send + 'static,
+    ) -> Result<()> {
+        let thread = runtime::io(0)?;
+        let begun = self.begin(pipeline, timeout)?;
+        let client = self.clone();
+        thread.spawn(async move { done(client.finish(begun).await.map(Reply::gathered)) });
+        Ok(())
+    }
+
+    /// Hands everything over, or leaves the pipeline as it was.
+    fn begin(&self, pipeline: &mut Pipeline, timeout: Option<Duration>) -> Result<Begun> {
+        if let Some(error) = &pipeline.refused {
+            self.counted(error, 1);
+            return Err(error.clone());
         }
-        if let Some(wait) = pipeline.wait {
-            let replies = Box::pin(self.block(wait.after(pipeline.batch))).await?;
-            return Ok(replies.iter().map(|reply| decode(reply)).collect());
+        if let Some(wait) = &pipeline.wait {
+            let call = wait.clone().after(pipeline.batch.clone());
+            call.check(&self.0.disabled)?;
+            pipeline.clear();
+            return Ok(Begun::Waiting(call));
         }
         let count = pipeline.batch.len();
         if count == 0 {
-            return Ok(Vec::new());
+            return Ok(Begun::Empty);
         }
         if !pipeline.transaction {
-            return Ok(self
-                .collect(pipeline.batch)
-                .await?
-                .into_iter()
-                .map(|reply| decode(&reply?))
-                .collect());
+            return self.collect(&mut pipeline.batch, timeout).map(Begun::Collecting);
         }
-        let replies = self.collect(pipeline.batch.into_transaction()).await?;
-        outcome(replies, count)
+        let collector = self.collect(&mut pipeline.batch.clone().into_transaction(), timeout)?;
+        pipeline.batch.clear();
+        Ok(Begun::Transaction(collector, count))
+    }
+
+    /// The frame that answers each command, or why there is none.
+    async fn finish(&self, begun: Begun) -> Result<Vec<Result<Bytes>>> {
+        match begun {
+            Begun::Empty => Ok(Vec::new()),
+            Begun::Waiting(call) => Ok(Box::pin(self.block(call)).await?.into_iter().map(Ok).collect()),
+            Begun::Collecting(collector) => Ok(collector.all().await),
+            Begun::Transaction(collector, count) => outcome(collector.all().await, count),
+        }
     }
 
     /// As [`Client::execute_pipeline`], with all replies converted at once: `let (a, b): (i64, String) = ...`.
@@ -120,35 +188,32 @@ impl Client {
         convert(Value::Array(values?))
     }
 
-    async fn collect(&self, mut batch: Batch) -> Result<Vec<Result<Bytes>>> {
+    fn collect(&self, batch: &mut Batch, timeout: Option<Duration>) -> Result<Arc<Collector>> {
         let collector = Arc::new(Collector(Mutex::new(Collected::new(batch.len()))));
-        self.submit(&mut batch, 0, collector.clone())?;
-        Ok(poll_fn(|cx| {
-            let mut collected = collector.0.lock();
-            if collected.missing == 0 {
-                return Poll::Ready(std::mem::take(&mut collected.replies).into_iter().flatten().collect());
-            }
-            collected.waker = Some(cx.waker().clone());
-            Poll::Pending
-        })
-        .await)
+        self.submit_within(batch, 0, collector.clone(), timeout.unwrap_or_else(|| self.command_timeout()))?;
+        Ok(collector)
     }
 }
 
+/// A pipeline that was handed over.
+enum Begun {
+    Empty,
+    Waiting(Call),
+    Collecting(Arc<Collector>),
+    /// And how many commands stand between `MULTI` and `EXEC`.
+    Transaction(Arc<Collector>, usize),
+}
+
 /// What became of a transaction, from the replies to `MULTI`, to each command, and to `EXEC`.
-fn outcome(replies: Vec<Result<Bytes>>, count: usize) -> Result<Vec<Result<Value>>> {
-    let mut decoded: Vec<Result<Value>> = replies.into_iter().map(|reply| decode(&reply?)).collect();
-    match decoded.pop() {
-        Some(Ok(Value::Array(values))) if values.len() == count => Ok(values
-            .into_iter()
-            .map(|value| match value {
-                Value::ServerError(error) => Err(Error::from_reply(&server_text(&error))),
-                value => Ok(value),
-            })
-            .collect()),
-        Some(Err(error)) if error.code() == ErrorCode::TransactionAborted => {
-            let refused =
-                decoded.iter().enumerate().find_map(|(index, reply)| Some((index, reply.as_ref().err()?)));
+fn outcome(mut replies: Vec<Result<Bytes>>, count: usize) -> Result<Vec<Result<Bytes>>> {
+    let Some(last) = replies.pop() else { return Err(no_list()) };
+    let executed = Reply::scanned(last?);
+    match executed.error() {
+        Some(error) if error.code() == ErrorCode::TransactionAborted => {
+            let refused = replies.into_iter().enumerate().find_map(|(index, reply)| match reply {
+                Ok(frame) => Some((index, Reply::scanned(frame).error()?)),
+                Err(error) => Some((index, error)),
+            });
             Err(match refused {
                 Some((index, cause)) => Error::new(
                     ErrorCode::TransactionAborted,
@@ -162,21 +227,21 @@ fn outcome(replies: Vec<Result<Bytes>>, count: usize) -> Result<Vec<Result<Value
                 None => error,
             })
         }
-        Some(Err(error)) => Err(error),
-        _ => Err(Error::new(
-            ErrorCode::UnexpectedReply,
-            "The server answered EXEC with something that is no list of replies.",
-            "",
-        )
-        .executed(true)),
+        Some(error) => Err(error),
+        None if executed.kind() == ReplyKind::Array && executed.len() == count => {
+            Ok(executed.parts().iter().filter_map(Reply::frame).map(Ok).collect())
+        }
+        None => Err(no_list()),
     }
 }
 
-fn server_text(error: &redis::ServerError) -> String {
-    match error.details() {
-        Some(details) => format!("{} {details}", error.code()),
-        None => error.code().to_owned(),
-    }
+fn no_list() -> Error {
+    Error::new(
+        ErrorCode::UnexpectedReply,
+        "The server answered EXEC with something that is no list of replies.",
+        "",
+    )
+    .executed(true)
 }
 
 struct Collector(Mutex<Collected>);
@@ -202,6 +267,20 @@ impl Collected {
 
     fn wake(&mut self) -> Option<Waker> {
         if self.missing == 0 { self.waker.take() } else { None }
+    }
+}
+
+impl Collector {
+    async fn all(&self) -> Vec<Result<Bytes>> {
+        poll_fn(|cx| {
+            let mut collected = self.0.lock();
+            if collected.missing == 0 {
+                return Poll::Ready(std::mem::take(&mut collected.replies).into_iter().flatten().collect());
+            }
+            collected.waker = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
     }
 }
 

@@ -1,11 +1,9 @@
 //! The wait of one command: where its reply is put, and the future that yields it.
 
-use crate::connection::decode::decode;
 use crate::connection::{CompletionSink, Replies};
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use parking_lot::Mutex;
-use redis::Value;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -40,7 +38,7 @@ impl CompletionSink for Shared {
     }
 }
 
-/// A future of one reply. The value is made where the future is polled, not on the I/O thread.
+/// A future of one reply as a whole frame. Its value is made where it is awaited, not on the I/O thread.
 pub(super) struct Waiter(Arc<Shared>);
 
 impl Waiter {
@@ -52,7 +50,7 @@ impl Waiter {
 }
 
 impl Future for Waiter {
-    type Output = Result<Value>;
+    type Output = Result<Bytes>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut slot = self.0.0.lock();
@@ -62,7 +60,7 @@ impl Future for Waiter {
             Slot::Done(_) => {
                 if let Slot::Done(outcome) = std::mem::replace(&mut *slot, Slot::Over) {
                     drop(slot);
-                    return Poll::Ready(outcome.and_then(|frame| decode(&frame)));
+                    return Poll::Ready(outcome);
                 }
             }
             Slot::Over => return Poll::Ready(Err(super::gone())),

@@ -4,6 +4,7 @@
 use super::command;
 use super::frame::Scanner;
 use crate::error::{Error, ErrorCode, Result};
+use crate::reply::Reply;
 use bytes::Bytes;
 use std::task::Waker;
 
@@ -238,6 +239,14 @@ impl<'a> Replies<'a> {
     pub fn get(&self, index: usize) -> Bytes {
         let start = if index == 0 { self.start } else { self.ends[index - 1] };
         self.block.slice(start..self.ends[index])
+    }
+
+    /// The reply with this index, to be looked at; shares the read buffer's memory.
+    ///
+    /// # Panics
+    /// If there are not that many replies.
+    pub fn reply(&self, index: usize) -> Reply {
+        Reply::scanned(self.get(index))
     }
 
     /// Each reply's bytes, borrowed.

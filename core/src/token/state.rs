@@ -4,7 +4,7 @@
 use super::Token;
 use super::clock::{Clock, Due};
 use super::fresh::Fresh;
-use super::schedule::{Schedule, usable_for};
+use super::schedule::Schedule;
 use crate::credential::AccessToken;
 use crate::error::{Error, ErrorCode};
 use crate::event::Event;
@@ -99,10 +99,8 @@ impl State {
 
     /// The token, unless it has expired or is about to.
     pub(super) fn usable(&self, clock: &dyn Clock) -> Option<&Token> {
-        self.token.as_ref().filter(|_| !self.closed).filter(|token| {
-            let lifetime = token.expires_at.duration_since(token.received_at).unwrap_or_default();
-            clock.wall() < token.received_at + usable_for(lifetime)
-        })
+        let now = Instant::now().into_std();
+        self.token.as_ref().filter(|token| !self.closed && !token.usable(now, clock.wall()).is_zero())
     }
 
     /// The number of the attempt that comes next, from 1.
@@ -125,11 +123,11 @@ impl State {
     ) -> Option<Token> {
         let now = clock.wall();
         let held = self.token.as_ref().or(self.refused.as_ref())?;
-        if held.secret != access.secret || held.expires_at <= now {
+        let remaining = held.remaining(Instant::now().into_std(), now);
+        if held.secret != access.secret || remaining.is_zero() {
             return None;
         }
         let held = held.clone();
-        let remaining = held.expires_at.duration_since(now).unwrap_or_default();
         self.due = Due::after(schedule.unchanged_after(remaining), clock);
         self.token = Some(held.clone());
         self.succeeded();
@@ -146,7 +144,9 @@ impl State {
         let lifetime = expires_at.duration_since(now).unwrap_or_default();
         self.due = Due::after(schedule.refresh_after(lifetime, fastrand::f64()), clock);
         let generation = self.generation;
-        let token = Token { secret, user: Arc::clone(&user), expires_at, received_at: now, generation };
+        let received = Instant::now().into_std();
+        let token =
+            Token { secret, user: Arc::clone(&user), expires_at, received_at: now, generation, received };
         self.token = Some(token.clone());
         self.refused = None;
         self.succeeded();
@@ -279,6 +279,7 @@ mod tests {
             expires_at: SystemTime::UNIX_EPOCH,
             received_at: SystemTime::UNIX_EPOCH,
             generation: 1,
+            received: Instant::now().into_std(),
         };
         let mut state = State::new(&super::super::clock::SystemClock);
         state.token = Some(token);

@@ -18,7 +18,7 @@ const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/sdk");
 #[test]
 fn child() {
     let Ok(kind) = env::var("KEYLESS_CONFORMANCE_CASE") else { return };
-    let credential = Credential::from_kind(&kind, &[]).unwrap();
+    let credential = Credential::of_kind(&kind, &[]).unwrap();
     let source = TokenSource::new(credential, TokenSourceOptions::new()).unwrap();
     match source.get_blocking(Duration::from_secs(20)) {
         Ok(token) => println!("oid: {}", token.user),

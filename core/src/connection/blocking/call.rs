@@ -31,9 +31,18 @@ impl Call {
             })
         };
         let wait = wait::of(args().next()?, args().skip(1))?;
-        let args: Vec<Vec<u8>> = args().map(<[u8]>::to_vec).collect();
+        Some(Self::new(wait, args().map(<[u8]>::to_vec).collect()))
+    }
+
+    /// The call that this name with these arguments is, if it waits.
+    pub(crate) fn of_args<A: AsRef<[u8]>>(args: &[A]) -> Option<Self> {
+        let wait = wait::of(args.first()?.as_ref(), args.iter().skip(1).map(AsRef::as_ref))?;
+        Some(Self::new(wait, args.iter().map(|arg| arg.as_ref().to_vec()).collect()))
+    }
+
+    fn new(wait: Wait, args: Vec<Vec<u8>>) -> Self {
         let limit = args.get(wait.at).map_or(Limit::Unreadable, |text| wait.unit.read(text));
-        Some(Self { before: Batch::new(), args, wait, limit })
+        Self { before: Batch::new(), args, wait, limit }
     }
 
     /// The command's name as it was given.

@@ -135,18 +135,6 @@ async fn a_refused_token_that_comes_back_unchanged_is_taken_back() {
     assert!(tokio::time::timeout(Duration::from_millis(1), tokens.changed()).await.is_err());
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_machine_that_was_suspended_has_a_fresh_token_within_30_seconds() {
-    let stage = stage([Step::Issue(HOUR)]);
-    let mut tokens = stage.source.subscribe().unwrap();
-    tokens.changed().await.unwrap();
-    sleep(seconds(100)).await;
-    stage.clock.jump(HOUR * 8);
-    let woken = Instant::now();
-    assert_eq!(tokens.changed().await.unwrap().generation, 2);
-    assert!(woken.elapsed() <= seconds(31), "{:?}", woken.elapsed());
-}
-
 /// What the function of the application said yes or no to: ages and remaining lives.
 type Asked = Arc<Mutex<Vec<(Duration, Duration)>>>;
 

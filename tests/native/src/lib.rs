@@ -1,0 +1,118 @@
+//! Compiles programs in C and C++ against libkeyless and runs them with an emulator to talk to.
+
+#![allow(clippy::missing_panics_doc, reason = "a helper of tests panics where a test would")]
+
+pub mod install;
+
+use keyless_emulator::{Emulator, EmulatorOptions};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// The directory of this crate.
+pub fn here() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The workspace.
+pub fn root() -> PathBuf {
+    here().join("../..").canonicalize().expect("the workspace")
+}
+
+/// Where cargo has put libkeyless: `target/debug`, beside the `deps` with this program.
+pub fn library() -> PathBuf {
+    let own = std::env::current_exe().expect("this program's path");
+    own.ancestors().nth(2).expect("target/debug").to_owned()
+}
+
+/// How a program is compiled.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Build<'a> {
+    /// Further arguments of the compiler: `-fsanitize=address`, `-lcmocka`.
+    pub arguments: &'a [&'a str],
+    /// What tells this build's program from others of the same source.
+    pub name: &'a str,
+}
+
+impl Build<'_> {
+    /// Compiles a source below this crate, C99 or C++17 by its suffix, without a warning, and gives the program.
+    pub fn compile(&self, source: &str) -> PathBuf {
+        let cpp = source.ends_with(".cpp");
+        let (compiler, standard) = if cpp { ("c++", "-std=c++17") } else { ("cc", "-std=c99") };
+        let directory = library().join("native");
+        std::fs::create_dir_all(&directory).expect("a directory for programs");
+        // Tests run at the same time: each compiles to a name of its own.
+        let file = source.replace(['/', '.'], "-");
+        let program = directory.join(format!("{file}{}", self.name));
+        let output = Command::new(compiler)
+            .args([standard, "-O1", "-g", "-Wall", "-Wextra", "-Wpedantic", "-Werror"])
+            .arg("-D_GNU_SOURCE")
+            .arg("-I")
+            .arg(root().join("include"))
+            .arg("-o")
+            .arg(&program)
+            .arg(here().join(source))
+            .arg("-L")
+            .arg(library())
+            .arg("-lkeyless")
+            .args(["-pthread", "-ldl"])
+            .args(self.arguments)
+            .output()
+            .expect("the compiler");
+        assert!(
+            output.status.success(),
+            "{source} does not compile:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        program
+    }
+}
+
+/// An emulator whose tokens live for `token_lifetime`.
+pub fn emulator(token_lifetime: Duration) -> Emulator {
+    Emulator::start_blocking(EmulatorOptions { token_lifetime, ..EmulatorOptions::default() })
+        .expect("the emulator")
+}
+
+/// A command that runs a program with libkeyless, and with everything it needs to use the emulator: the environment that
+/// every Azure SDK reads, `REDIS_HOST` and `REDIS_PORT`, `KEYLESS_TEST_CA` (the file with the authority),
+/// `KEYLESS_TEST_CONTROL` (the emulator's control endpoint) and `KEYLESS_TEST_KEY` (the access key).
+pub fn command(program: &Path, emulator: &Emulator) -> Command {
+    // The name that the library's soname asks for.
+    let library = library().join("native");
+    let link = library.join(concat!(
+        "libkeyless.so.",
+        env!("CARGO_PKG_VERSION_MAJOR"),
+        ".",
+        env!("CARGO_PKG_VERSION_MINOR")
+    ));
+    if !link.exists() {
+        // Another test may have been first.
+        let _ = std::os::unix::fs::symlink("../libkeyless.so", &link);
+    }
+    let principal = emulator.service_principal();
+    let mut command = Command::new(program);
+    command
+        .env("LD_LIBRARY_PATH", library)
+        .env("REDIS_HOST", "localhost")
+        .env("REDIS_PORT", emulator.port().to_string())
+        .env("SSL_CERT_FILE", emulator.ca_file())
+        .env("AZURE_AUTHORITY_HOST", emulator.authority())
+        .env("AZURE_TENANT_ID", &principal.tenant)
+        .env("AZURE_CLIENT_ID", &principal.client_id)
+        .env("AZURE_CLIENT_SECRET", principal.secrets[0].as_str())
+        .env("AZURE_POD_IDENTITY_AUTHORITY_HOST", emulator.imds_url())
+        .env("KEYLESS_TEST_CA", emulator.ca_file())
+        .env("KEYLESS_TEST_CONTROL", emulator.control_url())
+        .env("KEYLESS_TEST_KEY", emulator.access_key().unwrap_or_default());
+    command
+}
+
+/// Runs a command to its end, which must be a success; gives what it printed.
+pub fn run(mut command: Command) -> String {
+    let output = command.output().expect("the program runs");
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{:?}: {}\n{printed}\n{errors}", command.get_program(), output.status);
+    printed
+}
