@@ -191,7 +191,7 @@ static KINDS: &[KindInfo] = &[
             KindOption::new("resource_id", Text, "A user-assigned identity's resource id: `/subscriptions/...`."),
             METADATA_HOST,
             ARC_DIRECTORY,
-            CONNECT_TIMEOUT,
+            CA_FILE, CA_CERTIFICATES, CONNECT_TIMEOUT,
         ],
         made: Made::OfOptions,
         build: |given| {
@@ -417,7 +417,7 @@ impl Credential {
     }
 
     /// A credential of the kind with this name, from options by name: `client_secret`, `tenant_id` ... Names and
-    /// values are those of [`kinds`]; an empty value counts as not given.
+    /// values are those of [`kinds`](fn@kinds); an empty value counts as not given.
     ///
     /// Fails with [`ErrorCode::InvalidOption`]: for an unknown kind or option (with the nearest known one), a
     /// missing option, a value that cannot be read, and for kinds that are not made of options alone.

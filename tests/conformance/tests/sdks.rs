@@ -39,63 +39,87 @@ struct Case {
     grant: &'static str,
 }
 
+/// The variables of the emulator's application, with these more.
+fn application(emulator: &Emulator, more: Variables) -> Variables {
+    let principal = emulator.service_principal();
+    let mut variables = vec![("AZURE_TENANT_ID", principal.tenant), ("AZURE_CLIENT_ID", principal.client_id)];
+    variables.extend(more);
+    variables
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
+fn secret(emulator: &Emulator) -> Variables {
+    application(emulator, vec![("AZURE_CLIENT_SECRET", emulator.service_principal().secrets[0].clone())])
+}
+
+fn federated(emulator: &Emulator) -> Variables {
+    let file = text(&emulator.federated_token_file());
+    application(emulator, vec![("AZURE_FEDERATED_TOKEN_FILE", file)])
+}
+
+fn case(
+    kind: &'static str,
+    what: &'static str,
+    variables: Variables,
+    oid: &str,
+    grant: &'static str,
+) -> Case {
+    Case { kind, what, variables, oid: oid.to_owned(), grant }
+}
+
+/// Each kind by itself.
 fn cases(emulator: &Emulator) -> Vec<Case> {
     let principal = emulator.service_principal();
-    let text = |path: PathBuf| path.to_str().unwrap().to_owned();
     let file = |name: &str, certificate: &keyless_emulator::ClientCertificate| {
         let path = emulator.temp_dir().join(name);
         std::fs::write(&path, format!("{}{}", certificate.key_pem, certificate.certificate_pem)).unwrap();
-        text(path)
+        text(&path)
     };
     let certificate = file("registered.pem", &emulator.client_certificate(&principal.client_id).unwrap());
     let by_name = file("by-name.pem", &emulator.client_certificate_by_name(&principal.client_id).unwrap());
-    let ids = || {
-        vec![("AZURE_TENANT_ID", principal.tenant.clone()), ("AZURE_CLIENT_ID", principal.client_id.clone())]
-    };
-    let with = |mut base: Variables, more: Variables| {
-        base.extend(more);
-        base
-    };
-    let secret = || with(ids(), vec![("AZURE_CLIENT_SECRET", principal.secrets[0].clone())]);
-    let federated =
-        || with(ids(), vec![("AZURE_FEDERATED_TOKEN_FILE", text(emulator.federated_token_file()))]);
     let (app, app_header) = emulator.app_service();
     let (fabric, fabric_header, thumbprint) = emulator.service_fabric();
     let (uri, access_token, connection) = emulator.azure_pipelines();
     let managed = emulator.managed_identities();
-    let (system, user) = (managed[0].oid.clone(), emulator.cli_user().oid);
-    let application = || principal.oid.clone();
-    let case = |kind, what, variables, oid: String, grant| Case { kind, what, variables, oid, grant };
-    let tools = |what, name: &str| (what, vec![("AZURE_TOKEN_CREDENTIALS", name.to_owned())]);
-    let mut cases = vec![
-        case("environment", "secret", secret(), application(), "client_secret"),
+    let (system, user) = (&managed[0].oid, &emulator.cli_user().oid);
+    vec![
+        case("environment", "secret", secret(emulator), &principal.oid, "client_secret"),
         case(
             "environment",
             "certificate",
-            with(ids(), vec![("AZURE_CLIENT_CERTIFICATE_PATH", certificate)]),
-            application(),
+            application(emulator, vec![("AZURE_CLIENT_CERTIFICATE_PATH", certificate)]),
+            &principal.oid,
             "client_assertion",
         ),
         case(
             "environment",
             "certificate sent along",
-            with(
-                ids(),
+            application(
+                emulator,
                 vec![
                     ("AZURE_CLIENT_CERTIFICATE_PATH", by_name),
                     ("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN", "true".into()),
                 ],
             ),
-            application(),
+            &principal.oid,
             "client_assertion",
         ),
-        case("workload_identity", "federated token file", federated(), application(), "client_assertion"),
-        case("managed_identity", "IMDS", vec![], system.clone(), "imds"),
+        case(
+            "workload_identity",
+            "federated token file",
+            federated(emulator),
+            &principal.oid,
+            "client_assertion",
+        ),
+        case("managed_identity", "IMDS", vec![], system, "imds"),
         case(
             "managed_identity",
             "App Service",
             vec![("IDENTITY_ENDPOINT", app), ("IDENTITY_HEADER", app_header)],
-            system.clone(),
+            system,
             "app_service",
         ),
         case(
@@ -106,19 +130,19 @@ fn cases(emulator: &Emulator) -> Vec<Case> {
                 ("IDENTITY_HEADER", fabric_header),
                 ("IDENTITY_SERVER_THUMBPRINT", thumbprint),
             ],
-            system.clone(),
+            system,
             "service_fabric",
         ),
         case(
             "managed_identity",
             "Cloud Shell",
             vec![("MSI_ENDPOINT", emulator.cloud_shell())],
-            user.clone(),
+            user,
             "cloud_shell",
         ),
-        case("azure_cli", "az", vec![], user.clone(), "az"),
-        case("azure_powershell", "pwsh", vec![], user.clone(), "pwsh"),
-        case("azure_developer_cli", "azd", vec![], user.clone(), "azd"),
+        case("azure_cli", "az", vec![], user, "az"),
+        case("azure_powershell", "pwsh", vec![], user, "pwsh"),
+        case("azure_developer_cli", "azd", vec![], user, "azd"),
         case(
             "azure_pipelines",
             "service connection",
@@ -129,33 +153,49 @@ fn cases(emulator: &Emulator) -> Vec<Case> {
                 ("SYSTEM_ACCESSTOKEN", access_token),
                 ("SYSTEM_OIDCREQUESTURI", uri),
             ],
-            application(),
+            &principal.oid,
             "client_assertion",
         ),
-        case("default", "everything", with(secret(), federated()), application(), "client_secret"),
-        case("default", "federated token file", federated(), application(), "client_assertion"),
-        case("default", "IMDS", vec![], system.clone(), "imds"),
+    ]
+}
+
+/// The default chain, and what makes it shorter.
+fn chains(emulator: &Emulator) -> Vec<Case> {
+    let principal = emulator.service_principal();
+    let managed = emulator.managed_identities();
+    let (system, user) = (&managed[0].oid, &emulator.cli_user().oid);
+    let mut cases = vec![
+        case(
+            "default",
+            "everything",
+            [secret(emulator), federated(emulator)].concat(),
+            &principal.oid,
+            "client_secret",
+        ),
+        case("default", "federated token file", federated(emulator), &principal.oid, "client_assertion"),
+        case("default", "IMDS", vec![], system, "imds"),
         case(
             "default",
             "IMDS, user-assigned",
             vec![("AZURE_CLIENT_ID", managed[1].client_id.clone())],
-            managed[1].oid.clone(),
+            &managed[1].oid,
             "imds",
         ),
     ];
-    for ((what, mut variables), oid, grant) in [
-        (tools("dev", "dev"), &user, "az"),
-        (tools("AzurePowerShellCredential", "AzurePowerShellCredential"), &user, "pwsh"),
-        (tools("AzureDeveloperCliCredential", "AzureDeveloperCliCredential"), &user, "azd"),
-        (tools("ManagedIdentityCredential", "ManagedIdentityCredential"), &system, "imds"),
-        (tools("prod", "prod"), &system, "imds"),
+    for (name, oid, grant) in [
+        ("dev", user, "az"),
+        ("AzurePowerShellCredential", user, "pwsh"),
+        ("AzureDeveloperCliCredential", user, "azd"),
+        ("ManagedIdentityCredential", system, "imds"),
+        ("prod", system, "imds"),
     ] {
-        if grant == "imds" && what != "prod" {
+        let mut variables = vec![("AZURE_TOKEN_CREDENTIALS", name.to_owned())];
+        if name == "ManagedIdentityCredential" {
             // A secret that happens to be there is not what was meant.
             variables.push(("AZURE_TENANT_ID", principal.tenant.clone()));
             variables.push(("AZURE_CLIENT_SECRET", principal.secrets[0].clone()));
         }
-        cases.push(case("default", what, variables, oid.clone(), grant));
+        cases.push(case("default", name, variables, oid, grant));
     }
     cases
 }
@@ -275,9 +315,11 @@ fn the_same_variables_lead_everybody_to_the_same_identity() {
     }
     let mut wrong = Vec::new();
     print!("{:20} {:28}", "credential", "surroundings");
-    sdks.iter().for_each(|sdk| print!(" {:17}", sdk.name));
+    for sdk in &sdks {
+        print!(" {:17}", sdk.name);
+    }
     println!();
-    for case in cases(&emulator) {
+    for case in cases(&emulator).into_iter().chain(chains(&emulator)) {
         print!("{:20} {:28}", case.kind, case.what);
         for sdk in &sdks {
             // It trusts the system's authorities alone, none of which signs the certificates of Service Fabric.

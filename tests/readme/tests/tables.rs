@@ -66,8 +66,14 @@ fn the_ways_to_sign_in_are_those_of_the_quickstart() {
 /// A kind's row: its name, its own options (a star where required), what it is.
 #[test]
 fn credentials_are_those_of_the_library() {
-    const COMMON: [&str; 5] =
-        ["authority_host", "ca_file", "connect_timeout", "metadata_host", "arc_token_directory"];
+    const COMMON: [&str; 6] = [
+        "authority_host",
+        "ca_file",
+        "ca_certificates",
+        "connect_timeout",
+        "metadata_host",
+        "arc_token_directory",
+    ];
     let known: Vec<_> = kinds()
         .iter()
         .map(|kind| {

@@ -21,6 +21,9 @@ use crate::{
     token::{federation_key, verify_signature, whole_seconds},
 };
 
+/// How far the clock of a client may be ahead, in seconds: Entra ID allows five minutes.
+const CLOCK_SKEW: f64 = 300.0;
+
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// The audience of federated tokens, as Azure recommends it.
 const EXCHANGE_AUDIENCE: &str = "api://AzureADTokenExchange";
@@ -60,7 +63,7 @@ pub(super) fn check(
         federated(shared, principal, assertion, &unverified.claims)?
     };
     let now = now();
-    if claims.exp <= now || claims.nbf > now {
+    if claims.exp <= now || claims.nbf > now + CLOCK_SKEW {
         return Err(EntraError::assertion_out_of_time());
     }
     Ok(())
