@@ -1,0 +1,216 @@
+/**
+ * @file
+ * Who signs in.
+ */
+
+#ifndef KEYLESS_CREDENTIAL_HPP
+#define KEYLESS_CREDENTIAL_HPP
+
+#include "callback.hpp"
+
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+namespace keyless {
+
+/** A token that the application brings. */
+struct AccessToken {
+    /** The token itself, a JWT of Microsoft Entra ID. A secret. */
+    std::string token;
+    /** When it expires. */
+    std::chrono::system_clock::time_point expires_at;
+};
+
+/**
+ * A token that is wanted of the application: it is answered once, from any thread, now or later.
+ *
+ * Moves only. One that is destroyed unanswered fails, and is asked again.
+ */
+class TokenRequest {
+public:
+    /** Takes over a request of C's. */
+    explicit TokenRequest(keyless_token_request *request) noexcept : request_(request) {}
+
+    TokenRequest(TokenRequest &&other) noexcept : request_(std::exchange(other.request_, nullptr)) {}
+    TokenRequest &operator=(TokenRequest &&other) noexcept {
+        std::swap(request_, other.request_);
+        return *this;
+    }
+    ~TokenRequest() {
+        if (request_ != nullptr) {
+            fail("it gave no answer");
+        }
+    }
+
+    /** The scope that the token must have. Lives as long as the request. */
+    std::string_view scope() const noexcept { return detail::view(keyless_token_request_scope, request_); }
+
+    /** Whether a token that a cache of the application's still holds must be passed over. */
+    bool forced() const noexcept { return keyless_token_request_forced(request_); }
+
+    /** Answers with a token. Throws InputError for a time before 1970, or if it was answered already. */
+    void complete(const AccessToken &token) { complete(std::nothrow, token).value(); }
+
+    /** The same, without exceptions. */
+    Result<void> complete(std::nothrow_t, const AccessToken &token) {
+        keyless_error *error = nullptr;
+        const auto expires_at =
+            std::chrono::duration_cast<std::chrono::milliseconds>(token.expires_at.time_since_epoch()).count();
+        keyless_token_request_complete(std::exchange(request_, nullptr), detail::text(token.token), token.token.size(),
+                                       expires_at, &error);
+        return detail::outcome(error);
+    }
+
+    /**
+     * Answers that there is no token. `message` reaches logs, events and errors: it must not hold a secret. `retryable`:
+     * whether asking again may help; it is asked again in either case. Of an answered request nothing happens.
+     */
+    void fail(std::string_view message, bool retryable = true) noexcept {
+        keyless_token_request_fail(std::exchange(request_, nullptr), detail::text(message), message.size(), retryable,
+                                   nullptr);
+    }
+
+private:
+    keyless_token_request *request_;
+};
+
+/**
+ * An identity to sign in with. Clients and token sources copy what they need.
+ *
+ * Moves only. One thread at a time may use it. Holds secrets, and shows none.
+ */
+class Credential {
+public:
+    /** A credential of a kind, such as `managed_identity`; see README.md. Throws InputError for an unknown one. */
+    explicit Credential(std::string_view kind) : Credential(of_kind(std::nothrow, kind).value()) {}
+
+    /** The same, without exceptions. */
+    static Result<Credential> of_kind(std::nothrow_t, std::string_view kind) {
+        keyless_credential *credential = nullptr;
+        keyless_error *error = nullptr;
+        keyless_credential_new(detail::text(kind), kind.size(), &credential, &error);
+        return made(credential, error);
+    }
+
+    /** Whatever works first: environment, managed identity, Azure CLI. */
+    static Credential default_chain() { return Credential("default"); }
+
+    /** The machine's or app's own identity. */
+    static Credential managed_identity() { return Credential("managed_identity"); }
+
+    /** The user-assigned identity with this client id. */
+    static Credential managed_identity(std::string_view client_id) {
+        Credential credential("managed_identity");
+        credential.set("client_id", client_id);
+        return credential;
+    }
+
+    /** An application with a secret. */
+    static Credential client_secret(std::string_view tenant_id, std::string_view client_id, std::string_view secret) {
+        Credential credential("client_secret");
+        credential.set("tenant_id", tenant_id).set("client_id", client_id).set("client_secret", secret);
+        return credential;
+    }
+
+    /** `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_CLIENT_SECRET`. */
+    static Credential environment() { return Credential("environment"); }
+
+    /** Whoever is signed in with `az login`. */
+    static Credential azure_cli() { return Credential("azure_cli"); }
+
+    /**
+     * The application's own source of tokens. `name` is how logs and errors call it.
+     *
+     * `ask` is called on a thread of its own, which it may block, one call at a time. It either takes a
+     * `const TokenRequest &` and gives an AccessToken, and what it throws is why there is none (its what() reaches logs
+     * and errors); or it takes a `TokenRequest` by value, gives nothing, and answers it now or later.
+     */
+    template <typename Ask>
+    static Credential custom(std::string_view name, Ask &&ask) {
+        return custom(std::nothrow, name, std::forward<Ask>(ask)).value();
+    }
+
+    /** The same, without exceptions. */
+    template <typename Ask>
+    static Result<Credential> custom(std::nothrow_t, std::string_view name, Ask &&ask) {
+        using Type = std::decay_t<Ask>;
+        auto owned = std::make_unique<Type>(std::forward<Ask>(ask));
+        keyless_credential *credential = nullptr;
+        keyless_error *error = nullptr;
+        keyless_credential_custom(detail::text(name), name.size(), &asked<Type>, owned.get(), &detail::destroy<Type>,
+                                  &credential, &error);
+        if (error == nullptr) {
+            owned.release();
+        }
+        return made(credential, error);
+    }
+
+    /** Sets an option of the kind, such as `tenant_id`; the last value counts. Throws InputError for an unknown one. */
+    Credential &set(std::string_view name, std::string_view value) {
+        set(std::nothrow, name, value).value();
+        return *this;
+    }
+
+    /** The same, without exceptions. */
+    Result<void> set(std::nothrow_t, std::string_view name, std::string_view value) {
+        keyless_error *error = nullptr;
+        keyless_credential_set(handle(), detail::text(name), name.size(), detail::text(value), value.size(), &error);
+        return detail::outcome(error);
+    }
+
+    /** Fails if it was moved from: for C a NULL would stand for the options' own. */
+    Result<void> check() const {
+        keyless_error *error = nullptr;
+        if (handle() == nullptr) {
+            keyless_credential_set(nullptr, "", 0, "", 0, &error);
+        }
+        return detail::outcome(error);
+    }
+
+    /** The handle of C, borrowed. */
+    keyless_credential *handle() const noexcept { return handle_.get(); }
+
+private:
+    explicit Credential(keyless_credential *credential) noexcept : handle_(credential) {}
+
+    static Result<Credential> made(keyless_credential *credential, keyless_error *error) {
+        return error != nullptr ? Result<Credential>(Error(error)) : Result<Credential>(Credential(credential));
+    }
+
+    template <typename Ask>
+    static void asked(keyless_token_request *handle, void *data) {
+        Ask &ask = *static_cast<Ask *>(data);
+        if constexpr (std::is_invocable_r_v<AccessToken, Ask &, const TokenRequest &> &&
+                      !std::is_void_v<std::invoke_result_t<Ask &, const TokenRequest &>>) {
+            TokenRequest request(handle);
+            detail::guarded(
+                [&] {
+                    // What cannot be taken fails the request, which says so.
+                    const Result<void> taken = request.complete(std::nothrow, ask(std::as_const(request)));
+                    (void)taken.has_value();
+                },
+                [&](std::exception_ptr exception) { request.fail(text_of(exception)); });
+        } else {
+            detail::shielded([&] { ask(TokenRequest(handle)); });
+        }
+    }
+
+    static std::string text_of([[maybe_unused]] const std::exception_ptr &exception) {
+#if KEYLESS_EXCEPTIONS
+        try {
+            std::rethrow_exception(exception);
+        } catch (const std::exception &error) {
+            return error.what();
+        } catch (...) {
+        }
+#endif
+        return "it threw something that is no std::exception";
+    }
+
+    detail::Owned<keyless_credential, keyless_credential_free> handle_;
+};
+
+} // namespace keyless
+
+#endif
