@@ -114,7 +114,7 @@ private:
                 }
             }
         } else if constexpr (IsTuple<Type>::value) {
-            std::apply([this](auto &&...part) { (one(std::forward<decltype(part)>(part)), ...); },
+            std::apply([this](auto &&...part) { (this->one(std::forward<decltype(part)>(part)), ...); },
                        std::forward<T>(argument));
         } else {
             static_assert(IsRange<const Type>::value, "an argument is text, a number, or a container of these");

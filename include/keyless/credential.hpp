@@ -181,8 +181,9 @@ private:
     template <typename Ask>
     static void asked(keyless_token_request *handle, void *data) {
         Ask &ask = *static_cast<Ask *>(data);
-        if constexpr (std::is_invocable_r_v<AccessToken, Ask &, const TokenRequest &> &&
-                      !std::is_void_v<std::invoke_result_t<Ask &, const TokenRequest &>>) {
+        if constexpr (std::is_invocable_v<Ask &, const TokenRequest &>) {
+            static_assert(std::is_invocable_r_v<AccessToken, Ask &, const TokenRequest &>,
+                          "who takes a const TokenRequest & gives an AccessToken; who answers later takes a TokenRequest");
             TokenRequest request(handle);
             detail::guarded(
                 [&] {

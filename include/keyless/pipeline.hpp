@@ -121,17 +121,6 @@ Result<T> execute(const keyless_client *client, std::uint64_t timeout, const Req
     }
 }
 
-/** A page of an iteration: puts its parts into `out` and gives where to go on. */
-template <typename Output>
-Result<Cursor> write_page(ReplyView page, Output out) {
-    const Result<Cursor> next = page[0].as<Cursor>(std::nothrow);
-    if (!next) {
-        return next;
-    }
-    const Result<void> all = write(page[1], out);
-    return all ? next : all.error();
-}
-
 } // namespace detail
 
 /**

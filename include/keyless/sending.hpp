@@ -176,8 +176,12 @@ public:
 
     /** Puts the parts of a page into `out`: for forms with output iterators. */
     template <typename Output>
-    Result<Cursor> transfer_page(const Result<Reply> &page, Output out) {
-        return page ? detail::write_page(*page, out) : page.error();
+    Result<Cursor> transfer_page(const Result<std::pair<Cursor, Reply>> &page, Output out) {
+        if (!page) {
+            return page.error();
+        }
+        const Result<void> all = detail::write(page->second, out);
+        return all ? Result<Cursor>(page->first) : all.error();
     }
 
 private:
@@ -303,8 +307,9 @@ public:
 
     /** Puts the parts of a page into `out`: for forms with output iterators. */
     template <typename Output>
-    Cursor transfer_page(const Reply &page, Output out) {
-        return write_page(page, out).value();
+    Cursor transfer_page(const std::pair<Cursor, Reply> &page, Output out) {
+        write(page.second, out).value();
+        return page.first;
     }
 
     /** All commands without exceptions: `client.with(std::nothrow).get("key")` gives a Result<OptionalString>. */
