@@ -22,7 +22,10 @@ bench-core:      # keyless against the redis crate (BENCH_ARGS="--help").
 docs:            # The documentation of the library, in target/doc.
 	@bash -c '. .ci/toolchain.sh && cargo doc --locked --no-deps --package keyless'
 
-bench-c install:
+install:         # The C library, headers, pkg-config and CMake packages, below PREFIX (/usr/local); LIBDIR, DESTDIR.
+	@.ci/install
+
+bench-c:
 	@echo "make $@ comes with the C library." >&2; exit 1
 
 bench-python package-python:
