@@ -134,16 +134,32 @@ public:
     /** The same, without exceptions. */
     template <typename Ask>
     static Result<Credential> custom(std::nothrow_t, std::string_view name, Ask &&ask) {
-        using Type = std::decay_t<Ask>;
-        auto owned = std::make_unique<Type>(std::forward<Ask>(ask));
-        keyless_credential *credential = nullptr;
-        keyless_error *error = nullptr;
-        keyless_credential_custom(detail::text(name), name.size(), &asked<Type>, owned.get(), &detail::destroy<Type>,
-                                  &credential, &error);
-        if (error == nullptr) {
-            owned.release();
-        }
-        return made(credential, error);
+        return calling(std::forward<Ask>(ask), &asked<std::decay_t<Ask>, AccessToken>,
+                       [&](keyless_credential_callback callback, void *data, keyless_destructor free,
+                           keyless_credential **credential, keyless_error **error) {
+                           keyless_credential_custom(detail::text(name), name.size(), callback, data, free, credential,
+                                                     error);
+                       });
+    }
+
+    /**
+     * An application that proves itself with assertions that `ask` makes: signed JWTs, or tokens of another identity that
+     * it trusts. Its options (`tenant_id`, `client_id` ...) are set with set().
+     *
+     * `ask` is called as that of custom(), with an empty scope. It takes a `const TokenRequest &` and gives the assertion
+     * (std::string), or takes a `TokenRequest` by value and answers it with the assertion in place of a token, whose end
+     * does not matter.
+     */
+    template <typename Ask>
+    static Credential client_assertion(Ask &&ask) {
+        return client_assertion(std::nothrow, std::forward<Ask>(ask)).value();
+    }
+
+    /** The same, without exceptions. */
+    template <typename Ask>
+    static Result<Credential> client_assertion(std::nothrow_t, Ask &&ask) {
+        return calling(std::forward<Ask>(ask), &asked<std::decay_t<Ask>, std::string>,
+                       keyless_credential_client_assertion);
     }
 
     /** Sets an option of the kind, such as `tenant_id`; the last value counts. Throws InputError for an unknown one. */
@@ -178,17 +194,37 @@ private:
         return error != nullptr ? Result<Credential>(Error(error)) : Result<Credential>(Credential(credential));
     }
 
-    template <typename Ask>
+    /** A credential of C's that owns what it calls. */
+    template <typename Ask, typename Make>
+    static Result<Credential> calling(Ask &&ask, keyless_credential_callback callback, Make make) {
+        using Type = std::decay_t<Ask>;
+        auto owned = std::make_unique<Type>(std::forward<Ask>(ask));
+        keyless_credential *credential = nullptr;
+        keyless_error *error = nullptr;
+        make(callback, owned.get(), &detail::destroy<Type>, &credential, &error);
+        if (error == nullptr) {
+            owned.release();
+        }
+        return made(credential, error);
+    }
+
+    static AccessToken token_of(AccessToken token) { return token; }
+    static AccessToken token_of(std::string assertion) {
+        return {std::move(assertion), std::chrono::system_clock::now()};
+    }
+
+    template <typename Ask, typename Answer>
     static void asked(keyless_token_request *handle, void *data) {
         Ask &ask = *static_cast<Ask *>(data);
         if constexpr (std::is_invocable_v<Ask &, const TokenRequest &>) {
-            static_assert(std::is_invocable_r_v<AccessToken, Ask &, const TokenRequest &>,
-                          "who takes a const TokenRequest & gives an AccessToken; who answers later takes a TokenRequest");
+            static_assert(std::is_invocable_r_v<Answer, Ask &, const TokenRequest &>,
+                          "who takes a const TokenRequest & gives the answer; who answers later takes a TokenRequest");
             TokenRequest request(handle);
             detail::guarded(
                 [&] {
                     // What cannot be taken fails the request, which says so.
-                    const Result<void> taken = request.complete(std::nothrow, ask(std::as_const(request)));
+                    const Result<void> taken =
+                        request.complete(std::nothrow, token_of(Answer(ask(std::as_const(request)))));
                     (void)taken.has_value();
                 },
                 [&](std::exception_ptr exception) { request.fail(text_of(exception)); });

@@ -61,6 +61,19 @@ TEST_CASE("a credential of the program's own") {
     }
     later.join();
 
+    // An assertion is asked for as a token is; that the emulator has an application with such a trust is not needed here.
+    std::atomic<int> asserted{0};
+    keyless::Options impatient = options();
+    impatient.abort_on_connect_fail(true).connect_retry(1);
+    keyless::Credential assertion = keyless::Credential::client_assertion([&](const keyless::TokenRequest &request) {
+        CHECK(request.scope().empty());
+        ++asserted;
+        return std::string("not signed");
+    });
+    assertion.set("tenant_id", environment("AZURE_TENANT_ID")).set("client_id", environment("AZURE_CLIENT_ID"));
+    CHECK_THROWS_AS(keyless::Client(impatient, assertion), keyless::AuthError);
+    CHECK(asserted >= 1);
+
     // What it throws is why there is no token.
     keyless::Options strict = options();
     strict.abort_on_connect_fail(true).connect_retry(1);

@@ -1,5 +1,6 @@
 //! keyless.hpp: its programs compile without a warning, and do what they should, also under the sanitizers.
 
+use keyless_native::install::{Installed, STRICT, succeeded};
 use keyless_native::{Build, command, emulator, root, run};
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,9 +9,12 @@ use std::time::Duration;
 /// Beside the warnings that every program is compiled with.
 const WARNINGS: [&str; 2] = ["-Wconversion", "-Wshadow"];
 
+/// The tests are thousands of templates: without optimisation they compile in half the time.
+const FAST: [&str; 1] = ["-O0"];
+
 /// Two programs of the same source are two compilations of half a minute: at the same time where there is room.
 fn program(name: &str, more: &[&str]) -> PathBuf {
-    let arguments: Vec<&str> = WARNINGS.iter().chain(more).copied().collect();
+    let arguments: Vec<&str> = WARNINGS.iter().chain(&FAST).chain(more).copied().collect();
     Build { arguments: &arguments, name }.compile("cpp/tests.cpp")
 }
 
@@ -44,6 +48,30 @@ fn the_same_under_the_sanitizers() {
     ten_lifetimes(&program);
 }
 
+/// Against an installed keyless, found by CMake.
+#[test]
+fn the_example_is_built_with_cmake_and_outlives_its_tokens() {
+    let installed = Installed::moved("lib");
+    let build = installed.build("cpp");
+    let configured = Command::new("cmake")
+        .args(["-S".as_ref(), root().join("examples/cpp").as_os_str(), "-B".as_ref(), build.as_os_str()])
+        .arg(format!("-DCMAKE_PREFIX_PATH={}", installed.prefix().display()))
+        .arg(format!("-DCMAKE_CXX_FLAGS={STRICT} -Wconversion"))
+        .output();
+    succeeded("cmake", &configured.expect("cmake"));
+    succeeded("cmake", &Command::new("cmake").arg("--build").arg(&build).output().expect("cmake"));
+    let emulator = emulator(Duration::from_secs(4));
+    let mut example = command(&build.join("quickstart"), &emulator);
+    example.env("LD_LIBRARY_PATH", installed.libdir()).arg("11");
+    let printed = run(example);
+    assert!(printed.matches("event: token_refreshed, user ").count() >= 2, "{printed}");
+    assert!(printed.matches("event: connection_reauthenticated, localhost:").count() >= 2, "{printed}");
+    assert!(printed.contains(": hello 7, 2 fields, 3 of the last rounds, counter 700\n"), "{printed}");
+    assert!(printed.contains(" commands, 0 errors, "), "{printed}");
+    let stats = emulator.stats();
+    assert_eq!((stats.connections.opened, stats.connections.closed_at_expiry), (1, 0));
+}
+
 /// With each compiler that is installed, in each standard, with and without exceptions; each header alone too.
 #[test]
 fn the_headers_compile_without_a_warning() {
@@ -56,7 +84,8 @@ fn the_headers_compile_without_a_warning() {
         for standard in ["-std=c++17", "-std=c++20"] {
             for exceptions in ["-fexceptions", "-fno-exceptions"] {
                 let output = Command::new(compiler)
-                    .args([standard, exceptions, "-fsyntax-only"])
+                    // Some warnings come with optimisation alone.
+                    .args([standard, exceptions, "-O2", "-c", "-o", "/dev/null"])
                     .args(["-Wall", "-Wextra", "-Wpedantic", "-Werror"])
                     .args(WARNINGS)
                     .arg("-I")
