@@ -104,7 +104,10 @@ public:
     /** `host:port` of the cache. Lives as long as the client. */
     std::string_view endpoint() const noexcept { return detail::view(keyless_client_endpoint, handle()); }
 
-    /** All commands with this time limit instead of the option `command_timeout`; less than 1 ms counts as 1 ms. */
+    /**
+     * All commands with this time limit instead of the option `command_timeout`; less than 1 ms counts as 1 ms. Commands
+     * that wait on the server (blpop() ...) have a limit of their own, among their arguments, and keep it.
+     */
     Timed within(std::chrono::milliseconds timeout) noexcept {
         detail::Target limited = target();
         limited.timeout = timeout.count() > 0 ? detail::milliseconds(timeout) : 1;

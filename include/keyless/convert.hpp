@@ -282,6 +282,18 @@ Result<T> ReplyView::as(std::nothrow_t) const {
     return Converter<T>::convert(*this);
 }
 
+template <typename T>
+T Reply::as() && {
+    static_assert(!detail::IsBorrowed<T>::value, "a view would outlive its reply: keep the reply, or ask for std::string");
+    return ReplyView::as<T>();
+}
+
+template <typename T>
+Result<T> Reply::as(std::nothrow_t) && {
+    static_assert(!detail::IsBorrowed<T>::value, "a view would outlive its reply: keep the reply, or ask for std::string");
+    return ReplyView::as<T>(std::nothrow);
+}
+
 namespace detail {
 
 /** What a container or output iterator takes. */

@@ -32,19 +32,31 @@ public:
      * is no T or there is no such command.
      */
     template <typename T>
-    T get(std::size_t index) const {
+    T get(std::size_t index) const & {
+        return (*this)[index].template as<T>();
+    }
+    /** The same; views are refused of a temporary. */
+    template <typename T>
+    T get(std::size_t index) && {
+        static_assert(!detail::IsBorrowed<T>::value, "a view would outlive the replies: keep them, or ask for std::string");
         return (*this)[index].template as<T>();
     }
 
     /** The same, without exceptions. */
     template <typename T>
-    Result<T> get(std::nothrow_t, std::size_t index) const {
+    Result<T> get(std::nothrow_t, std::size_t index) const & {
+        return (*this)[index].template as<T>(std::nothrow);
+    }
+    /** The same, without exceptions; views are refused of a temporary. */
+    template <typename T>
+    Result<T> get(std::nothrow_t, std::size_t index) && {
+        static_assert(!detail::IsBorrowed<T>::value, "a view would outlive the replies: keep them, or ask for std::string");
         return (*this)[index].template as<T>(std::nothrow);
     }
 
     /** Puts the list that the command with this index gave into `out`. Throws as handle(). */
     template <typename Output>
-    void get(std::size_t index, Output out) const {
+    void get(std::size_t index, Output out) const & {
         detail::write((*this)[index], out).value();
     }
 

@@ -153,6 +153,28 @@ public:
         return *this;
     }
 
+    /** As ReplyView::pairs(); not of a temporary, which is gone before the first pair is looked at. */
+    inline Pairs pairs() const & noexcept;
+    Pairs pairs() && = delete;
+
+    /** As ReplyView::as(). */
+    template <typename T>
+    T as() const & {
+        return ReplyView::as<T>();
+    }
+    /** As ReplyView::as(); views are refused of a temporary. */
+    template <typename T>
+    T as() &&;
+
+    /** As ReplyView::as(). */
+    template <typename T>
+    Result<T> as(std::nothrow_t) const & {
+        return ReplyView::as<T>(std::nothrow);
+    }
+    /** As ReplyView::as(); views are refused of a temporary. */
+    template <typename T>
+    Result<T> as(std::nothrow_t) &&;
+
 private:
     detail::Owned<keyless_reply, keyless_reply_free> owned_;
 };
@@ -274,6 +296,10 @@ inline ReplyView::Iterator ReplyView::end() const noexcept {
 
 inline ReplyView::Pairs ReplyView::pairs() const noexcept {
     return Pairs(*this);
+}
+
+inline ReplyView::Pairs Reply::pairs() const & noexcept {
+    return ReplyView::pairs();
 }
 
 inline Reply ReplyView::clone() const {

@@ -164,7 +164,7 @@ public:
     }
 
     /** Sends a pipeline or transaction; see Pipeline::exec(). */
-    Result<Replies> exec(const Pipeline &pipeline) {
+    Result<Replies> exec(Pipeline &pipeline) {
         return detail::execute<Replies>(target_.client, target_.timeout, pipeline.request());
     }
 
@@ -201,7 +201,7 @@ public:
     }
 
     /** Sends a pipeline or transaction; see Pipeline::exec(). It is empty afterwards. */
-    std::future<Replies> exec(const Pipeline &pipeline) { return send<Replies>(pipeline.request()); }
+    std::future<Replies> exec(Pipeline &pipeline) { return send<Replies>(pipeline.request()); }
 
 private:
     template <typename T, typename Request>
@@ -230,7 +230,7 @@ public:
     }
 
     /** Sends a pipeline or transaction; see Pipeline::exec(). It is empty afterwards. */
-    void exec(const Pipeline &pipeline) { send<Replies>(pipeline.request()); }
+    void exec(Pipeline &pipeline) { send<Replies>(pipeline.request()); }
 
 private:
     template <typename T, typename Request>
@@ -257,7 +257,7 @@ public:
     }
 
     /** Sends a pipeline or transaction; see Pipeline::exec(). It is empty afterwards. */
-    void exec(const Pipeline &pipeline) { send<Replies>(pipeline.request()); }
+    void exec(Pipeline &pipeline) { send<Replies>(pipeline.request()); }
 
 private:
     template <typename T, typename Request>
@@ -295,7 +295,7 @@ public:
     }
 
     /** Sends a pipeline or transaction; see Pipeline::exec(). */
-    Replies exec(const Pipeline &pipeline) {
+    Replies exec(Pipeline &pipeline) {
         return execute<Replies>(target().client, target().timeout, pipeline.request()).value();
     }
 

@@ -439,5 +439,6 @@ TEST_CASE("any command") {
     const keyless::Reply nothing = client.command("GET", "none");
     CHECK(nothing.is_nil());
     CHECK(client.within(2s).command<std::string>("ECHO", "hi") == "hi");
-    CHECK(client.command<std::string>("CLIENT", "GETNAME").empty());
+    CHECK(client.command<keyless::OptionalString>("CLIENT", "GETNAME").value_or("").empty());
+    CHECK(client.command<long long>("CLIENT", "ID") > 0);
 }

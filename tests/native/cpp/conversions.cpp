@@ -68,6 +68,8 @@ TEST_CASE("values of every type") {
     CHECK(verbatim.type() == KEYLESS_REPLY_VERBATIM);
     CHECK(verbatim.verbatim_format() == "mkd");
     CHECK(verbatim.as<std::string_view>() == "# hi");
+    CHECK(verbatim.as<std::string_view>(std::nothrow).value() == "# hi");
+    CHECK(lua("return 'x'").as<std::string>(std::nothrow).value() == "x");
 
     const keyless::Reply map = lua("redis.setresp(3); return {map={one=1}}");
     CHECK(map.type() == KEYLESS_REPLY_MAP);
@@ -128,7 +130,8 @@ TEST_CASE("lists, pairs, tuples") {
     CHECK(lua("return {1, 2, 2}").as<std::list<long>>() == std::list<long>{1, 2, 2});
     CHECK(lua("return {1, 2, 2}").as<std::set<long>>() == std::set<long>{1, 2});
     std::string all;
-    for (const auto [key, value] : lua("redis.setresp(3); return {map={k='v'}}").pairs()) {
+    const keyless::Reply map = lua("redis.setresp(3); return {map={k='v'}}");
+    for (const auto [key, value] : map.pairs()) {
         all += key.as<std::string>() + value.as<std::string>();
     }
     CHECK(all == "kv");

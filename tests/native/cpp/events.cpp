@@ -55,7 +55,9 @@ TEST_CASE("why there is no connection") {
     CHECK_FALSE(client.is_ready());
     REQUIRE(client.last_error().has_value());
     CHECK(client.last_error()->code() == KEYLESS_CONNECT_FAILED);
-    CHECK_FALSE(client.last_error()->advice().empty());
+    const keyless::Error error = *client.last_error();
+    CHECK_FALSE(error.advice().empty());
+    CHECK(error.endpoint() == client.endpoint());
     CHECK_THROWS_AS(client.get("x"), keyless::Error);
 }
 

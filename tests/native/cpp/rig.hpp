@@ -53,7 +53,9 @@ public:
     T wait() {
         std::unique_lock<std::mutex> lock(mutex_);
         REQUIRE(changed_.wait_for(lock, soon, [this] { return value_.has_value(); }));
-        return std::move(*value_);
+        T value = std::move(*value_);
+        value_.reset();
+        return value;
     }
 
 private:
@@ -86,3 +88,10 @@ inline void control(const std::string &path, const std::string &json) {
     ::close(socket);
     REQUIRE_MESSAGE(answer.find(" 200 ") != std::string::npos, answer);
 }
+
+/** While it exists the server's answers do not come. */
+class Frozen {
+public:
+    Frozen() { control("/faults", R"({"data": {"freeze": "both"}})"); }
+    ~Frozen() { control("/faults", R"({"data": null})"); }
+};

@@ -125,6 +125,8 @@ fn misuse_is_refused_when_compiling() {
         ("client.command(\"EXPIRE\", \"key\", std::chrono::seconds(1));", "an argument is text, a number"),
         ("client.command(\"SET\", \"key\", true);", "Redis has no truth values"),
         ("client.command<std::string_view>(\"GET\", \"key\");", "a view would outlive its reply"),
+        ("client.command(\"GET\", \"key\").as<std::string_view>();", "a view would outlive its reply"),
+        ("client.command(\"HGETALL\", \"key\").pairs();", "deleted"),
         ("client.del(\"a\", \"b\");", "no matching function"),
         ("std::vector<std::string> out; client.async().hkeys(\"h\", std::back_inserter(out));", "there is no reply yet"),
         ("std::vector<std::string> out; client.pipeline().hkeys(\"h\", std::back_inserter(out));", "has no replies yet"),
