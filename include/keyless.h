@@ -1570,6 +1570,16 @@ bool keyless_reply_pair(const keyless_reply *reply,
 keyless_error *keyless_reply_error(const keyless_reply *reply);
 
 /**
+ * The error of whoever wanted another type: `KEYLESS_UNEXPECTED_REPLY`, with what the reply is and `wanted`, such as
+ * `a whole number`; of a part of type `KEYLESS_REPLY_ERROR` the same as `keyless_reply_error`. The caller frees it.
+ *
+ * For wrappers in other languages, so that all say the same. A reply of NULL stands for a part that does not exist.
+ */
+keyless_error *keyless_reply_unexpected(const keyless_reply *reply,
+                                        const char *wanted,
+                                        size_t wanted_length);
+
+/**
  * A reply of its own from a borrowed one or a part, to keep it. Shares the memory of what was received. The caller
  * frees it. NULL for NULL.
  */
