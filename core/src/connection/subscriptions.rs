@@ -8,7 +8,7 @@ use crate::pubsub::{Kind, Message, Queue};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -35,6 +35,10 @@ struct State {
     next: Option<Next>,
     /// What was added or removed after the next connection was told everything.
     late: Vec<Name>,
+    /// Who may subscribe: also they are told of the end who listen to nothing.
+    subscribers: Vec<Weak<Queue>>,
+    /// Why nothing comes any more.
+    closed: Option<Error>,
 }
 
 struct Next {
@@ -64,6 +68,22 @@ pub(crate) struct Change {
 impl Subscriptions {
     pub(crate) fn new() -> Self {
         Self { state: Mutex::default(), changes: watch::Sender::new(0) }
+    }
+
+    /// Remembers a queue, which is closed when the client is.
+    pub(crate) fn introduce(&self, queue: &Arc<Queue>) {
+        let closed = {
+            let mut state = self.state.lock();
+            let subscribers = &mut state.subscribers;
+            if subscribers.len() == subscribers.capacity() {
+                subscribers.retain(|queue| queue.strong_count() > 0);
+            }
+            subscribers.push(Arc::downgrade(queue));
+            state.closed.clone()
+        };
+        if let Some(error) = closed {
+            queue.close(error);
+        }
     }
 
     /// Adds a listener and says what must be sent for it: one command per `NAMES_PER_COMMAND` new names.
@@ -263,8 +283,13 @@ impl Subscriptions {
 
     /// Ends every queue: the client is closed.
     pub(crate) fn close(&self, error: &Error) {
-        let entries: Vec<_> = self.state.lock().names.drain().map(|(_, entry)| entry).collect();
-        for queue in entries.iter().flat_map(|entry| &entry.queues) {
+        let (entries, subscribers) = {
+            let mut state = self.state.lock();
+            state.closed = Some(error.clone());
+            (std::mem::take(&mut state.names), std::mem::take(&mut state.subscribers))
+        };
+        let listening = entries.into_values().flat_map(|entry| entry.queues);
+        for queue in listening.chain(subscribers.iter().filter_map(Weak::upgrade)) {
             queue.close(error.clone());
         }
         self.changes.send_modify(|count| *count += 1);

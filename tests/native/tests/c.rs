@@ -2,6 +2,8 @@
 //! AddressSanitizer and UndefinedBehaviorSanitizer.
 
 use keyless_native::suite::{Program, Under, soak};
+use keyless_native::{command, emulator, here, library, programs, root, run};
+use std::process::Command;
 use std::time::Duration;
 
 fn short(name: &'static str, under: Under) {
@@ -62,4 +64,29 @@ fn eight_threads_on_one_client() {
 fn forked_children() {
     short("fork", Under::Nothing);
     short("fork", Under::Sanitizers);
+}
+
+#[test]
+fn misuse() {
+    let printed = Program { name: "misuse", token_lifetime: Duration::from_secs(3600) }.run(Under::Nothing);
+    printed.lines().filter(|line| line.contains(" times ")).for_each(|line| println!("{line}"));
+    short("misuse", Under::Sanitizers);
+    short("misuse", Under::Valgrind);
+}
+
+#[test]
+fn the_library_is_loaded_and_unloaded() {
+    let program = programs().join("loading");
+    let compiled = Command::new("cc")
+        .args(["-std=c99", "-g", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-D_GNU_SOURCE", "-I"])
+        .arg(root().join("include"))
+        .arg(here().join("c/loading.c"))
+        .args(["-ldl", "-o"])
+        .arg(&program)
+        .status();
+    assert!(compiled.expect("the compiler").success());
+    let emulator = emulator(Duration::from_secs(3600));
+    let mut command = command(&program, &emulator);
+    command.arg(library().join("libkeyless.so"));
+    run(command);
 }
