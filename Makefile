@@ -22,8 +22,11 @@ bench-core:      # keyless against the redis crate (BENCH_ARGS="--help").
 docs:            # The documentation of the library, in target/doc.
 	@bash -c '. .ci/toolchain.sh && cargo doc --locked --no-deps --package keyless'
 
-bench-c install:
-	@echo "make $@ comes with the C library." >&2; exit 1
+install:         # The C library, headers, pkg-config and CMake packages, below PREFIX (/usr/local); LIBDIR, DESTDIR.
+	@.ci/install
+
+bench-c:         # libkeyless against hiredis (BENCH_ARGS="--rounds 5 --time-ms 200").
+	@.ci/bench-c
 
 bench-python package-python:
 	@echo "make $@ comes with the Python package." >&2; exit 1

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod blocking;
 mod client;
 mod connection;
 pub mod credential;

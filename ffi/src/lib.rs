@@ -9,7 +9,6 @@
 #![allow(clippy::not_unsafe_ptr_arg_deref, reason = "whoever calls is C, where every call is unsafe")]
 
 pub mod bell;
-pub mod blocking;
 pub mod boundary;
 pub mod callbacks;
 pub mod client;

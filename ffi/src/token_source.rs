@@ -51,18 +51,28 @@ impl Source {
             return Ok(&live.source);
         }
         let anew = handle(make(self.options.as_ref(), self.credential.as_ref())?);
-        match self.live.compare_exchange(current, anew, Ordering::AcqRel, Ordering::Acquire) {
-            // The parent's stays in memory: to end it would touch what the parent uses.
-            Ok(_) => {
-                // SAFETY: as above.
-                let live = unsafe { &*anew };
-                self.handlers.attach(|mask, handler| live.source.on_event(mask, handler));
-                Ok(&live.source)
-            }
-            Err(_) => {
-                free(anew);
-                self.get()
-            }
+        if self.live.compare_exchange(current, anew, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            // Another thread was first.
+            free(anew);
+            return self.get();
+        }
+        // The parent's stays in memory: to end it would touch what the parent uses.
+        // SAFETY: as above.
+        let live = unsafe { &*anew };
+        self.handlers.attach(|mask, handler| live.source.on_event(mask, handler));
+        Ok(&live.source)
+    }
+}
+
+impl Drop for keyless_token_source {
+    /// Here and not when the last client lets go of the source: whoever frees it frees what its callbacks use next.
+    fn drop(&mut self) {
+        let live = self.0.live.load(Ordering::Acquire);
+        // SAFETY: as in `get`.
+        let live = unsafe { &*live };
+        // The parent's handlers are not heard of in a forked child.
+        if live.process == fork::generation() {
+            self.0.handlers.clear(|id| live.source.events().remove(id));
         }
     }
 }
@@ -72,9 +82,6 @@ impl Drop for Source {
         let live = self.live.load(Ordering::Acquire);
         // SAFETY: as in `get`; nobody else has it any more.
         if unsafe { &*live }.process == fork::generation() {
-            if let Ok(source) = self.get() {
-                self.handlers.clear(|id| source.events().remove(id));
-            }
             free(live);
         }
     }
@@ -85,7 +92,7 @@ fn make(options: Option<&Options>, credential: Option<&Recipe>) -> Result<Live> 
     let identity = match (credential, options) {
         (Some(recipe), _) => Identity::Credential(recipe.make()?),
         (None, Some(options)) => Identity::from_options(options)?,
-        (None, None) => Identity::Credential(Recipe::default_chain().make()?),
+        (None, None) => Identity::Credential(Recipe::default_chain()?.make()?),
     };
     match identity {
         Identity::Credential(credential) => {
@@ -230,7 +237,8 @@ pub extern "C" fn keyless_token_source_reject(source: *const keyless_token_sourc
     })
 }
 
-/// Frees a source. Clients that were made with it go on; the refreshing ends with the last of them. NULL is fine.
+/// Frees a source. When this returns none of its callbacks runs any more, unless that is the caller. Clients that were
+/// made with it go on; the refreshing ends with the last of them. NULL is fine.
 #[unsafe(no_mangle)]
 pub extern "C" fn keyless_token_source_free(source: *mut keyless_token_source) {
     free(source);

@@ -44,7 +44,10 @@ impl Client {
     /// is sent. With `abort_on_connect_fail`, whatever the connection failed with.
     pub async fn connect_as(options: &Options, identity: impl Into<Identity>) -> Result<Self> {
         let identity = identity.into();
-        options.validate(!matches!(identity, Identity::AccessKey))?;
+        match &identity {
+            Identity::EntraOrAccessKey(_) => validate_both(options)?,
+            _ => options.validate(!matches!(identity, Identity::AccessKey))?,
+        }
         for warning in options.warnings() {
             tracing::warn!("{warning}");
         }
@@ -56,13 +59,40 @@ impl Client {
             Identity::Credential(credential) => {
                 SignIn::Token(TokenSource::new(credential, options.token_source_options())?)
             }
-            Identity::AccessKey => match options.password() {
-                Some(key) => SignIn::Key { user: options.user().map(Into::into), key: key.clone() },
-                None => SignIn::Nobody,
-            },
+            Identity::EntraOrAccessKey(credential) => {
+                let source = TokenSource::new(credential, options.token_source_options())?;
+                match source.get(options.connect_timeout()).await {
+                    Ok(_) => SignIn::Token(source),
+                    Err(error) => {
+                        tracing::warn!(%error, "no token can be had: this client signs in with the access key");
+                        by_key(options)
+                    }
+                }
+            }
+            Identity::AccessKey => by_key(options),
         };
         let io_threads = options.io_threads() as usize;
         Self::start(settings(options, sign_in)?, options.disabled_commands().to_vec(), io_threads).await
+    }
+}
+
+/// What is wrong with options for a sign-in by token, or else by the access key in them.
+fn validate_both(options: &Options) -> Result<()> {
+    if options.password().is_none() {
+        return Err(Error::new(
+            ErrorCode::InvalidOption,
+            "A sign-in that may fall back to the access key needs one.",
+            "Set password (REDIS_ACCESS_KEY), or connect with the credential alone.",
+        ));
+    }
+    options.clone().with_password("").with_user("").validate(true)?;
+    options.validate(false)
+}
+
+fn by_key(options: &Options) -> SignIn {
+    match options.password() {
+        Some(key) => SignIn::Key { user: options.user().map(Into::into), key: key.clone() },
+        None => SignIn::Nobody,
     }
 }
 

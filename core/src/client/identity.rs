@@ -14,6 +14,12 @@ pub enum Identity {
     Credential(Credential),
     /// Microsoft Entra ID, by a source of tokens that other clients may share: one request per refresh.
     TokenSource(TokenSource),
+    /// Microsoft Entra ID; where no token can be had when the client connects, the access key that the options hold.
+    ///
+    /// The choice is made once, within the time to connect, and holds as long as the client does; a fallback is a
+    /// warning in the log. A token that the cache refuses is an error and no reason to fall back: then the identity
+    /// lacks access, and a key would hide it.
+    EntraOrAccessKey(Credential),
     /// The access key, or the password of an ACL user, that the options hold; nobody if they hold none.
     AccessKey,
 }
@@ -32,31 +38,45 @@ impl From<TokenSource> for Identity {
 
 impl Identity {
     /// The identity that the options describe: the access key if `password` is set, a client secret if
-    /// `tenant_id`, `client_id` and `client_secret` are, otherwise the default chain.
+    /// `tenant_id`, `client_id` and `client_secret` are, otherwise the default chain. With `access_key_fallback` the
+    /// access key comes last.
     ///
     /// # Errors
     /// [`ErrorCode::InvalidOption`] when the identity's options are incomplete or malformed.
     pub fn from_options(options: &Options) -> Result<Self> {
-        if options.password().is_some() {
-            return Ok(Self::AccessKey);
+        match (options.password().is_some(), options.access_key_fallback()) {
+            (true, false) => Ok(Self::AccessKey),
+            (true, true) => Self::entra(options).map(Self::EntraOrAccessKey),
+            (false, false) => Self::entra(options).map(Self::Credential),
+            (false, true) => Err(Error::new(
+                ErrorCode::InvalidOption,
+                "The option access_key_fallback is set without an access key.",
+                "Set password (REDIS_ACCESS_KEY) as well, or remove access_key_fallback.",
+            )),
         }
+    }
+
+    fn entra(options: &Options) -> Result<Credential> {
         let with = options.credential_options()?;
-        match (options.client_secret(), options.tenant_id(), options.client_id()) {
+        // Who names another kind does not mean the secret that happens to be there.
+        let secret = options.client_secret().filter(|_| with.chain_has_environment());
+        match (secret, options.tenant_id(), options.client_id()) {
             (Some(secret), Some(tenant), Some(client)) => {
-                Credential::client_secret_with(tenant, client, secret.clone(), &with).map(Self::Credential)
+                Credential::client_secret_with(tenant, client, secret.clone(), &with)
             }
             (Some(_), _, _) => Err(Error::new(
                 ErrorCode::InvalidOption,
                 "A client_secret needs tenant_id and client_id beside it.",
                 "Set AZURE_TENANT_ID and AZURE_CLIENT_ID, or the options of these names.",
             )),
-            (None, _, _) => Credential::default_chain_with(&with).map(Self::Credential),
+            (None, _, _) => Credential::default_chain_with(&with),
         }
     }
 }
 
 impl Options {
-    /// How credentials reach Microsoft Entra ID: authority, tenant and additional certificate authorities.
+    /// How credentials reach Microsoft Entra ID: authority, tenant and additional certificate authorities, and what
+    /// the default chain consists of.
     ///
     /// # Errors
     /// [`ErrorCode::InvalidOption`]: `token_ca_file` cannot be read, or the cloud's authority is not known.
@@ -67,6 +87,12 @@ impl Options {
         }
         if let Some(tenant) = self.tenant_id() {
             with = with.tenant_id(tenant);
+        }
+        if let Some(client) = self.client_id() {
+            with = with.client_id(client);
+        }
+        if let Some(name) = self.token_credentials() {
+            with = with.token_credentials(name);
         }
         if let Some(path) = self.token_ca_file() {
             with = with.ca_certificates(super::connect::read_pem("token_ca_file", path)?);

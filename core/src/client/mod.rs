@@ -395,13 +395,14 @@ impl Client {
 
     /// Subscribes a queue, on the thread that has the timers; see [`crate::Subscriber::subscribe`].
     pub(crate) async fn subscribe(&self, kind: Kind, names: Vec<Bytes>, queue: &Arc<Queue>) -> Result<()> {
-        if let (Kind::Shard, Some(cluster)) = (kind, self.0.discovery.cluster()) {
-            let (cluster, queue) = (Arc::clone(cluster), Arc::clone(queue));
-            let limit = self.0.node.settings.command_timeout;
-            let work = async move { cluster.shards().subscribe(&cluster, names, &queue, limit).await };
-            return runtime::io(0)?.spawn(work).await.unwrap_or_else(|_| Err(gone()));
-        }
-        let work = Arc::clone(&self.0.node).subscribe(kind, names, Arc::clone(queue));
+        let (node, discovery) = (Arc::clone(&self.0.node), Arc::clone(&self.0.discovery));
+        let queue = Arc::clone(queue);
+        let work = async move {
+            match kind {
+                Kind::Shard => discovery.subscribe_shards(&node, names, &queue).await,
+                _ => node.subscribe(kind, names, queue).await,
+            }
+        };
         runtime::io(0)?.spawn(work).await.unwrap_or_else(|_| Err(gone()))
     }
 
@@ -417,8 +418,8 @@ impl Client {
 
     /// Ends a queue's subscriptions.
     pub(crate) fn unsubscribe(&self, kind: Kind, names: Option<&[Bytes]>, queue: &Arc<Queue>) {
-        match (kind, self.0.discovery.cluster()) {
-            (Kind::Shard, Some(cluster)) => cluster.shards().unsubscribe(names, queue),
+        match kind {
+            Kind::Shard => self.0.discovery.unsubscribe_shards(&self.0.node, names, queue),
             _ => self.0.node.unsubscribe(kind, names, queue),
         }
     }

@@ -122,7 +122,7 @@ async fn sign_in(
             }
         }
         if purpose == Purpose::Listening || (purpose == Purpose::Shared && link.is_resp3()) {
-            restore(&link, &node.subscriptions, settings.connect_timeout).await?;
+            restore(&link, &node.subscriptions, map.is_none(), settings.connect_timeout).await?;
         }
         Ok(map)
     };

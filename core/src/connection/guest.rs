@@ -4,10 +4,12 @@
 //!
 //! Rules: a guest begins on an idle connection only. It drives for its own runtime alone: when another
 //! thread or runtime wants the connection, the host takes over at once. A guest that does not get to run,
-//! because its runtime is blocked or idle, is relieved at the host's next look.
+//! because its runtime is blocked or idle, is relieved at the host's next look. A thread that waits in a call
+//! (`blocking`) is such a runtime too.
 
-use super::guests::Guests;
+use super::guests::{Guests, HOST};
 use super::link::Link;
+use crate::blocking;
 use std::future::poll_fn;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,18 +28,18 @@ const MANY: usize = 16;
 const RECENTLY: Duration = Duration::from_millis(20);
 
 impl Link {
-    /// Drives the connection on the caller's runtime. Ready when the guest's time is over.
-    pub(crate) fn poll_as_guest(&self, socket: &TcpStream, cx: &mut Context<'_>) -> Poll<()> {
-        self.guest_turns.fetch_add(1, Ordering::Relaxed);
-        if !self.guest.load(Ordering::Acquire) {
+    /// Drives the connection on the caller's runtime, as the guest with this number. Ready when its time is over.
+    fn poll_as_guest(&self, number: u64, socket: &TcpStream, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.is_driven_by(number) {
             return Poll::Ready(());
         }
+        self.guest_turns.fetch_add(1, Ordering::Relaxed);
         if self.guests.steps_back() {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        match self.drive(socket, cx, true) {
-            Poll::Pending if self.guest.load(Ordering::Acquire) => Poll::Pending,
+        match self.drive(socket, cx, number) {
+            Poll::Pending if self.is_driven_by(number) => Poll::Pending,
             Poll::Pending => Poll::Ready(()),
             Poll::Ready(error) => {
                 *self.failure.lock() = Some(error);
@@ -53,7 +55,11 @@ impl Link {
 
     /// Whether a guest drives.
     pub(crate) fn has_guest(&self) -> bool {
-        self.guest.load(Ordering::Acquire)
+        self.guest.load(Ordering::Acquire) != HOST
+    }
+
+    fn is_driven_by(&self, number: u64) -> bool {
+        self.guest.load(Ordering::Acquire) == number
     }
 
     /// Whether the guest's runtime is at work with the connection, rather than done with it: two that are would
@@ -98,19 +104,21 @@ impl Link {
 
     /// Gives the drive to a guest, if the connection is idle, watched, and driven by the host.
     ///
-    /// Whoever gets `true` runs [`Link::poll_as_guest`] and calls [`Link::end_guest`] at the end.
-    pub(crate) fn begin_guest(&self) -> bool {
+    /// Whoever gets a number runs [`Link::poll_as_guest`] with it until its [`Turn`] is over.
+    fn begin_guest(&self) -> Option<u64> {
         if !self.watched.load(Ordering::Acquire) {
-            return false;
+            return None;
         }
-        let Some(io) = self.io.try_lock() else { return false };
+        let io = self.io.try_lock()?;
         if io.blocked || io.inflight.len() > 0 || !self.watched.load(Ordering::Acquire) {
-            return false;
+            return None;
         }
         let mut outbox = self.outbox.lock();
-        if self.guest.swap(true, Ordering::AcqRel) {
-            return false;
+        if self.has_guest() {
+            return None;
         }
+        let number = self.guests.number();
+        self.guest.store(number, Ordering::Release);
         let host = outbox.wake();
         drop(outbox);
         drop(io);
@@ -118,14 +126,21 @@ impl Link {
         if let Some(host) = host {
             host.wake();
         }
-        true
+        Some(number)
     }
 
-    /// Takes the drive back from a guest and wakes the host, which goes on with it.
+    /// Takes the drive back from whatever guest there is and wakes the host, which goes on with it.
     pub(crate) fn end_guest(&self) {
+        self.take_back(|_| true);
+    }
+
+    fn take_back(&self, which: impl FnOnce(u64) -> bool) {
         let sleeper = {
             let mut outbox = self.outbox.lock();
-            self.guest.store(false, Ordering::Release);
+            if !which(self.guest.load(Ordering::Acquire)) {
+                return;
+            }
+            self.guest.store(HOST, Ordering::Release);
             outbox.set_enough(usize::MAX);
             outbox.wake()
         };
@@ -156,28 +171,32 @@ pub(crate) fn begin_or_relieve(link: &Arc<Link>) -> bool {
         return true;
     }
     let Some(handle) = current.filter(|_| guests.are_welcome()) else { return false };
-    if !link.begin_guest() {
-        return false;
-    }
+    let Some(number) = link.begin_guest() else { return false };
     *guests.runtime.lock() = Some(handle.id());
-    handle.spawn(drive(Turn(Arc::clone(link))));
+    let turn = Turn { link: Arc::clone(link), number };
+    if let Err(work) = blocking::adopt(drive(turn)) {
+        handle.spawn(work);
+    }
     true
 }
 
 /// Gives the drive back however the guest's task ends: also when its runtime is shut down.
-struct Turn(Arc<Link>);
+struct Turn {
+    link: Arc<Link>,
+    number: u64,
+}
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.end_guest();
+        self.link.take_back(|driver| driver == self.number);
     }
 }
 
 async fn drive(turn: Turn) {
-    let link = &turn.0;
+    let (link, number) = (&turn.link, turn.number);
     // tokio offers no way to ask a runtime whether it watches sockets: it panics if it does not.
     match catch_unwind(AssertUnwindSafe(|| link.guest_socket())) {
-        Ok(Ok(socket)) => poll_fn(|cx| link.poll_as_guest(&socket, cx)).await,
+        Ok(Ok(socket)) => poll_fn(|cx| link.poll_as_guest(number, &socket, cx)).await,
         Ok(Err(_)) => link.guests().pause(),
         Err(_) => link.guests().useless.store(true, Ordering::Relaxed),
     }

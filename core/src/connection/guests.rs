@@ -9,12 +9,17 @@ use tokio::runtime::Id;
 /// How long nobody may be a guest after one was relieved for somebody else's sake.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// Who drives a link while no guest does.
+pub(super) const HOST: u64 = 0;
+
 /// What a link remembers of its guests.
 #[derive(Debug)]
 pub(crate) struct Guests {
     begun: Instant,
     /// No guest before this time, in milliseconds since `begun`.
     not_before: AtomicU64,
+    /// The number of the last guest.
+    last: AtomicU64,
     /// The runtime of the guest, or of the last one.
     pub(super) runtime: Mutex<Option<Id>>,
     /// The last read answered several callers.
@@ -30,6 +35,7 @@ impl Guests {
         Self {
             begun: Instant::now(),
             not_before: AtomicU64::new(0),
+            last: AtomicU64::new(HOST),
             runtime: Mutex::new(None),
             crowd: AtomicBool::new(false),
             stepped_back: AtomicBool::new(false),
@@ -39,6 +45,11 @@ impl Guests {
 
     fn after(&self, wait: Duration) -> u64 {
         u64::try_from((self.begun.elapsed() + wait).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// A number for a new guest.
+    pub(super) fn number(&self) -> u64 {
+        self.last.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     pub(super) fn pause(&self) {

@@ -8,6 +8,7 @@ use super::one_reply::OneReply;
 use super::settings::{Settings, SignIn};
 use super::subscriptions::Subscriptions;
 use crate::error::{Error, ErrorCode, Result};
+use crate::pubsub::Kind;
 use crate::secret::Secret;
 use crate::token::{Claims, Token};
 use bytes::Bytes;
@@ -200,9 +201,16 @@ fn is_error(said: &[Result<Bytes>]) -> bool {
 
 /// Subscribes a fresh link to everything that is wanted, before it takes any command.
 ///
-/// A refusal is told to those who listen and keeps nobody else from the connection.
-pub(crate) async fn restore(link: &Link, subscriptions: &Subscriptions, wait: Duration) -> Result<()> {
-    for change in subscriptions.prepare(link.id()) {
+/// A refusal is told to those who listen and keeps nobody else from the connection. Without `shards` shard channels
+/// are left out: the endpoint is a cluster, and its nodes will have them.
+pub(crate) async fn restore(
+    link: &Link,
+    subscriptions: &Subscriptions,
+    shards: bool,
+    wait: Duration,
+) -> Result<()> {
+    let wanted = subscriptions.prepare(link.id());
+    for change in wanted.into_iter().filter(|change| shards || change.kind != Kind::Shard) {
         let answer = Arc::new(OneReply::default());
         link.submit_announced(change.batch, answer.clone(), Instant::now() + wait);
         let first = driven(link, &answer, 1).await?.into_iter().next();

@@ -7,7 +7,7 @@ use super::batch::{Batch, CompletionSink};
 use super::cache::ReplyCache;
 use super::counters::Counters;
 use super::frame::Scanner;
-use super::guests::Guests;
+use super::guests::{Guests, HOST};
 use super::inflight::{Inflight, Whose};
 use super::order::Order;
 use super::outbox::{Block, Outbox, Run};
@@ -60,8 +60,9 @@ pub(crate) struct Link {
     /// that the host is not woken for nothing.
     reactor: Mutex<Option<TcpStream>>,
     pub(super) outbox: Arc<Mutex<Outbox>>,
-    /// Whether a guest drives. Changes under the outbox's lock, as does who sleeps there.
-    pub(super) guest: AtomicBool,
+    /// Who drives: the host (0), or the guest with this number. Changes under the outbox's lock, as does who sleeps
+    /// there.
+    pub(super) guest: AtomicU64,
     pub(super) guests: Guests,
     /// How often the guest got to run: a guest that does not is relieved.
     pub(super) guest_turns: AtomicU64,
@@ -160,7 +161,7 @@ impl Link {
             io: Mutex::new(io),
             reactor,
             outbox,
-            guest: AtomicBool::new(false),
+            guest: AtomicU64::new(HOST),
             guests: Guests::new(),
             guest_turns: AtomicU64::new(0),
             failure: Mutex::new(None),
@@ -346,7 +347,7 @@ impl Link {
             if let Some(error) = failure {
                 return Poll::Ready(error);
             }
-            if self.guest.load(Ordering::Acquire) {
+            if self.has_guest() {
                 *reactor = None;
                 return self.write_own();
             }
@@ -360,9 +361,9 @@ impl Link {
                     }
                 }
             };
-            let driven = self.drive(socket, cx, false);
+            let driven = self.drive(socket, cx, HOST);
             // A guest may have begun meanwhile: then nothing more is looked at here.
-            if driven.is_ready() || !self.guest.load(Ordering::Acquire) {
+            if driven.is_ready() || !self.has_guest() {
                 return driven;
             }
         }
@@ -385,8 +386,8 @@ impl Link {
         Poll::Pending
     }
 
-    /// Drives the connection through `socket`'s readiness, as host or as guest.
-    pub(super) fn drive(&self, socket: &TcpStream, cx: &mut Context<'_>, as_guest: bool) -> Poll<Error> {
+    /// Drives the connection through `socket`'s readiness, as host or as the guest with this number.
+    pub(super) fn drive(&self, socket: &TcpStream, cx: &mut Context<'_>, driver: u64) -> Poll<Error> {
         for turn in 0.. {
             if turn == MOST_TURNS {
                 // Let those who were answered run while their replies are still in the processor's cache.
@@ -407,7 +408,7 @@ impl Link {
                 let outstanding = inflight.len() + wakers.len();
                 let (mut wakers, mut done) = (std::mem::take(&mut io.wakers), std::mem::take(&mut io.done));
                 drop(io);
-                if as_guest {
+                if driver != HOST {
                     self.has_answered(wakers.len(), outstanding);
                 }
                 done.clear();
@@ -430,7 +431,7 @@ impl Link {
                     let mut outbox = self.outbox.lock();
                     // Looked at under this lock, since whoever queues such a request looks for a sleeper here.
                     let own = can_write && self.own_waits.load(Ordering::Acquire);
-                    if self.guest.load(Ordering::Acquire) != as_guest {
+                    if self.guest.load(Ordering::Acquire) != driver {
                         return Poll::Pending;
                     }
                     let open = !self.closed_for_new.load(Ordering::Acquire);

@@ -284,7 +284,7 @@ impl Ear {
             if let Some(due) = reauth.due() {
                 wait = wait.min(due.saturating_duration_since(Instant::now()));
             }
-            wait = wait.min(reauth.remaining(SystemTime::now()));
+            wait = wait.min(reauth.remaining(Instant::now(), SystemTime::now()));
         }
         wait.max(Duration::from_millis(1))
     }
@@ -310,7 +310,7 @@ impl Ear {
             ));
         }
         let reauth = self.reauth.as_mut()?;
-        if reauth.remaining(SystemTime::now()).is_zero() {
+        if reauth.remaining(Instant::now(), SystemTime::now()).is_zero() {
             return Some(Error::new(
                 ErrorCode::ConnectionLost,
                 "The token of the connection for subscriptions ran out before another one took its place.",
@@ -333,7 +333,7 @@ impl Ear {
         let (begun, limit) = (Instant::now(), self.node.settings.command_timeout);
         self.node.join(&fresh.link);
         catch_up(&fresh.link, limit).await;
-        let left = self.reauth.as_ref().map(|reauth| reauth.remaining(SystemTime::now()));
+        let left = self.reauth.as_ref().map(|reauth| reauth.remaining(Instant::now(), SystemTime::now()));
         let complete = catch_up(&self.link, limit.min(left.unwrap_or(limit))).await;
         catch_up(&fresh.link, limit).await;
         let gap = (!complete).then(|| begun.elapsed());

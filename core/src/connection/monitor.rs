@@ -232,9 +232,12 @@ impl Monitor {
             if let Some(due) = reauth.due() {
                 wait = wait.min(due.saturating_duration_since(Instant::now()));
             }
-            let wall = SystemTime::now();
-            let end = if self.link.is_draining() { reauth.remaining(wall) } else { reauth.usable(wall) };
-            wait = wait.min(end);
+            let (now, wall) = (Instant::now(), SystemTime::now());
+            let draining = self.link.is_draining();
+            let end = if draining { reauth.remaining(now, wall) } else { reauth.usable(now, wall) };
+            if !draining || !end.is_zero() {
+                wait = wait.min(end);
+            }
         }
         if let Some(at) = self.replace_at {
             wait = wait.min(at.saturating_duration_since(Instant::now()));
@@ -297,14 +300,15 @@ impl Monitor {
     /// A connection must not meet the end of its token: the server would cut it in mid-command.
     fn look_at_token(&mut self) -> Option<Error> {
         let reauth = self.reauth.as_ref()?;
-        let wall = SystemTime::now();
-        if reauth.remaining(wall).is_zero() {
+        let (now, wall) = (Instant::now(), SystemTime::now());
+        // Where the wall clock jumped there was no time to finish: what is under way gets a moment.
+        if reauth.remaining(now, wall).is_zero() && self.link.is_draining() {
             return Some(expired(reauth.current()));
         }
-        if reauth.usable(wall).is_zero() {
+        if reauth.usable(now, wall).is_zero() {
             self.link.drain();
         }
-        if !self.link.is_draining() && reauth.wants_replacement(&self.node.settings, wall) {
+        if !self.link.is_draining() && reauth.wants_replacement(&self.node.settings, now, wall) {
             self.replacement_wanted.send_replace(true);
         }
         None

@@ -15,7 +15,7 @@ use super::one_reply::OneReply;
 use super::outbox::{Outbox, Times};
 use super::redirect::Rerouter;
 use super::settings::{Settings, Target};
-use super::subscriptions::{Change, Subscriptions};
+use super::subscriptions::{Change, Listener as Heard, Subscriptions};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::{Event, EventHub};
 use crate::pubsub::{Kind, Queue};
@@ -241,6 +241,10 @@ impl Node {
         }
         {
             let _order = self.telling.lock();
+            // Too late: the nodes of the cluster have them.
+            if kind == Kind::Shard && self.discovery.as_ref().is_some_and(|found| found.cluster().is_some()) {
+                return Ok(());
+            }
             self.tell(&self.subscriptions.add(kind, &names, &queue));
         }
         let limit = self.settings.command_timeout;
@@ -269,6 +273,14 @@ impl Node {
     pub(crate) fn unsubscribe(&self, kind: Kind, names: Option<&[Bytes]>, queue: &Arc<Queue>) {
         let _order = self.telling.lock();
         self.tell(&self.subscriptions.remove(kind, names, queue));
+    }
+
+    /// Gives up all shard channels, because their nodes are known from now on; says who listens to them.
+    pub(super) fn give_up_shards(&self) -> Vec<Heard> {
+        let _order = self.telling.lock();
+        let (listeners, changes) = self.subscriptions.give_up(Kind::Shard);
+        self.tell(&changes);
+        listeners
     }
 
     /// Tells the server of changed subscriptions. Without a connection the next one is told everything.

@@ -75,7 +75,7 @@ impl Reauth {
         if token.generation <= known.max(under_way) {
             return;
         }
-        let left = self.remaining(wall);
+        let left = self.remaining(now, wall);
         let window = settings.reauth_stagger.unwrap_or((left / 10).min(STAGGER_MAX)).min(left / 2);
         let due = now + schedule::auth_delay(0, 1, window, random);
         self.wanted = Some(Wanted { token, failures: 0, due });
@@ -113,7 +113,7 @@ impl Reauth {
         };
         let attempt = failures + 1;
         self.failures += 1;
-        let next = retry_after(settings.reauth_retry_min, attempt, self.remaining(wall), random);
+        let next = retry_after(settings.reauth_retry_min, attempt, self.remaining(now, wall), random);
         let refused = error.code() == ErrorCode::AuthRefused && attempt >= REFUSALS_BEFORE_DOUBT;
         let reject = refused.then_some(token.generation);
         // A newer token that arrived meanwhile takes this one's place.
@@ -126,26 +126,22 @@ impl Reauth {
     /// How long the token the connection stands on is still good for use.
     ///
     /// Ends a little before the token itself: what is sent then is still answered.
-    pub(crate) fn usable(&self, wall: SystemTime) -> Duration {
-        let lifetime = self.lifetime();
-        self.remaining(wall).saturating_sub(lifetime.saturating_sub(schedule::usable_for(lifetime)))
+    pub(crate) fn usable(&self, now: Instant, wall: SystemTime) -> Duration {
+        self.current.usable(now, wall)
     }
 
     /// How long until the server closes the connection.
-    pub(crate) fn remaining(&self, wall: SystemTime) -> Duration {
-        self.current.expires_at.duration_since(wall).unwrap_or_default()
+    pub(crate) fn remaining(&self, now: Instant, wall: SystemTime) -> Duration {
+        self.current.remaining(now, wall)
     }
 
     /// Whether a fresh connection should be opened beside this one: it cannot be signed in again, and its
     /// end is near.
-    pub(crate) fn wants_replacement(&self, settings: &Settings, wall: SystemTime) -> bool {
+    pub(crate) fn wants_replacement(&self, settings: &Settings, now: Instant, wall: SystemTime) -> bool {
         let failing = self.failures >= REFUSALS_BEFORE_DOUBT;
-        let lead = (settings.connect_timeout * 2).max(self.lifetime() / 10).min(self.lifetime() / 4);
-        failing && self.usable(wall) <= lead
-    }
-
-    fn lifetime(&self) -> Duration {
-        self.current.expires_at.duration_since(self.current.received_at).unwrap_or_default()
+        let lifetime = self.current.lifetime();
+        let lead = (settings.connect_timeout * 2).max(lifetime / 10).min(lifetime / 4);
+        failing && self.usable(now, wall) <= lead
     }
 }
 
@@ -200,6 +196,7 @@ pub(super) mod tests {
             expires_at: wall + lifetime,
             received_at: wall,
             generation,
+            received: Instant::now(),
         }
     }
 
@@ -242,8 +239,20 @@ pub(super) mod tests {
             }
         }
         assert_eq!(rejected, [None, None, Some(2)]);
-        assert!(reauth.wants_replacement(&settings, wall + HOUR - Duration::from_secs(30)));
-        assert!(!reauth.wants_replacement(&settings, wall));
+        assert!(reauth.wants_replacement(&settings, now, wall + HOUR - Duration::from_secs(30)));
+        assert!(!reauth.wants_replacement(&settings, now, wall));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_puts_no_sign_in_off() {
+        let (now, wall, settings) = (Instant::now(), SystemTime::now(), settings());
+        let life = Duration::from_secs(8);
+        let mut reauth = Reauth::new(Token { received: now, ..token(1, wall, life) });
+        let (now, back) = (now + life * 3 / 4, wall - HOUR);
+        assert_eq!(reauth.remaining(now, back), life / 4);
+        reauth.offer(token(2, back, life), &settings, now, back, 0.999);
+        assert!(reauth.due().unwrap() < now + life / 8);
+        assert_eq!(reauth.usable(now + life / 4, back), Duration::ZERO);
     }
 
     proptest! {
@@ -259,7 +268,7 @@ pub(super) mod tests {
             let wall = wall + lifetime.mul_f64(passed);
             reauth.offer(token(2, wall, lifetime), &settings, now, wall, random);
             let wait = reauth.due().unwrap() - now;
-            prop_assert!(wait <= reauth.remaining(wall) / 2);
+            prop_assert!(wait <= reauth.remaining(now, wall) / 2);
         }
 
         #[test]

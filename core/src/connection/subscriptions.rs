@@ -2,6 +2,7 @@
 //! server has confirmed it. Outlives connections. Knows nothing of sockets.
 
 use super::batch::Batch;
+use super::command::slot;
 use super::overlap::{Name, Overlap, name};
 use crate::error::{Error, Result};
 use crate::pubsub::{Kind, Message, Queue};
@@ -56,6 +57,9 @@ struct Entry {
     confirmed_by_next: bool,
     refused: Option<Error>,
 }
+
+/// A name, and the queues of those who listen to it.
+pub(crate) type Listener = (Bytes, Vec<Arc<Queue>>);
 
 /// A change that the server must be told of.
 #[derive(Clone)]
@@ -150,6 +154,19 @@ impl Subscriptions {
         drop(state);
         self.changes.send_modify(|count| *count += 1);
         changes(kind.unsubscribe(), kind, &unused)
+    }
+
+    /// Gives up all names of a kind; says who listened to them and what must be sent. Nobody waits for them any more.
+    pub(crate) fn give_up(&self, kind: Kind) -> (Vec<Listener>, Vec<Change>) {
+        let mut state = self.state.lock();
+        let given_up = state.names.extract_if(|(of, _), _| *of == kind);
+        let listeners: Vec<_> = given_up.map(|((_, name), entry)| (name, entry.queues)).collect();
+        state.late.retain(|(of, _)| *of != kind);
+        drop(state);
+        self.changes.send_modify(|count| *count += 1);
+        let names: Vec<_> = listeners.iter().map(|(name, _)| name.clone()).collect();
+        let changes = changes(kind.unsubscribe(), kind, &names);
+        (listeners, changes)
     }
 
     /// How many names are listened to.
@@ -347,8 +364,13 @@ impl State {
 }
 
 fn changes(command: &str, kind: Kind, names: &[Bytes]) -> Vec<Change> {
+    let mut names = names.to_vec();
+    // Clusters refuse a command whose shard channels are in several slots.
+    let slot = |name: &Bytes| if kind == Kind::Shard { slot(name) } else { 0 };
+    names.sort_by_cached_key(slot);
     names
-        .chunks(NAMES_PER_COMMAND)
+        .chunk_by(|one, other| slot(one) == slot(other))
+        .flat_map(|names| names.chunks(NAMES_PER_COMMAND))
         .map(|names| {
             let mut batch = Batch::new();
             let args: Vec<&[u8]> =

@@ -258,7 +258,8 @@ impl Supervisor {
     /// Before a connection is used: requests find their nodes from the first one on.
     fn tell_map(&self, fresh: &Fresh) {
         if let (Some(map), Some(discovery)) = (&fresh.map, self.node.discovery()) {
-            discovery.found(&self.node, map);
+            let gap = self.ever.then(|| self.outage.map_or(Duration::ZERO, |since| since.elapsed()));
+            discovery.found(&self.node, map, gap);
         }
     }
 

@@ -117,6 +117,12 @@ impl Body {
             500_011 | 650_057 => {
                 "The resource in the scope is unknown in this tenant: use https://redis.azure.com/.default unless your cloud has another one."
             }
+            700_027 if self.error_description.contains("expired") => {
+                "The certificate has expired: upload a new one under Certificates & secrets, and give it here."
+            }
+            700_023 => {
+                "The assertion is made for another authority: use the one that issues the tokens, by its own name."
+            }
             700_027 | 7_000_214 => {
                 "The certificate is not registered with the application: upload it under Certificates & secrets."
             }

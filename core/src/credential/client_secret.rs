@@ -1,11 +1,12 @@
 //! An application (service principal) with a client secret.
 
-use super::http::{Http, Outcome, Recorder};
-use super::options::check_tenant;
+use super::application::{Application, not_empty, not_valid};
+use super::http::{Http, Recorder, failure};
 use super::{AccessToken, Credential, CredentialOptions, TokenFuture, TokenProvider, TokenRequest};
-use crate::error::{Error, ErrorCode, Result};
+#[cfg(any(doc, test))]
+use crate::error::ErrorCode;
+use crate::error::Result;
 use crate::secret::Secret;
-use azure_core::cloud::CustomConfiguration;
 use azure_core::credentials::TokenCredential;
 use azure_core::http::HttpClient;
 use azure_identity::{ClientSecretCredential, ClientSecretCredentialOptions};
@@ -15,11 +16,8 @@ pub(super) const NAME: &str = "client secret";
 
 #[derive(Debug)]
 pub(super) struct ClientSecret {
-    tenant_id: String,
-    client_id: String,
+    application: Application,
     secret: Secret,
-    authority: String,
-    http: Arc<Http>,
 }
 
 impl Credential {
@@ -55,68 +53,27 @@ impl ClientSecret {
         options: &CredentialOptions,
         http: Arc<Http>,
     ) -> Result<Self> {
-        check_tenant(&tenant_id)?;
-        for (name, value) in [("client id", client_id.as_str()), ("client secret", secret.expose())] {
-            if value.trim().is_empty() {
-                return Err(Error::new(
-                    ErrorCode::InvalidOption,
-                    format!("The {name} is empty."),
-                    "Take both from the Azure portal: App registrations, Certificates & secrets.",
-                ));
-            }
-        }
-        Ok(Self { tenant_id, client_id, secret, authority: options.authority()?, http })
+        let application = Application::new(tenant_id, client_id, options, http)?;
+        not_empty("client secret", secret.expose())?;
+        Ok(Self { application, secret })
     }
 
     /// Asks through `client`, with a new object of `azure_identity`: an older one would answer from its cache,
     /// which cannot be passed over, until 300 s before expiry.
     async fn ask(&self, client: Arc<dyn HttpClient>, scope: &str) -> Result<AccessToken> {
         let recorder = Recorder::new(client);
-        let mut cloud = CustomConfiguration::default();
-        cloud.authority_host.clone_from(&self.authority);
-        let mut client_options = recorder.client_options();
-        client_options.cloud = Some(Arc::new(cloud.into()));
+        let client_options = self.application.client_options(&recorder);
         let credential = ClientSecretCredential::new(
-            &self.tenant_id,
-            self.client_id.clone(),
+            &self.application.tenant_id,
+            self.application.client_id.clone(),
             self.secret.expose().to_owned().into(),
             Some(ClientSecretCredentialOptions { client_options }),
         )
-        .map_err(|error| {
-            Error::new(
-                ErrorCode::InvalidOption,
-                format!("The credential ({NAME}) is not valid: {error}."),
-                "",
-            )
-        })?;
+        .map_err(|error| not_valid(NAME, &error))?;
         match credential.get_token(&[scope], None).await {
             Ok(token) => Ok(token.into()),
-            Err(_) => Err(failure(recorder.take(), NAME, &self.authority)),
+            Err(_) => Err(failure(recorder.take(), NAME, self.application.authority())),
         }
-    }
-}
-
-/// The error for what a recorder saw.
-pub(super) fn failure(outcome: Option<Outcome>, credential: &str, authority: &str) -> Error {
-    match outcome {
-        Some(Outcome::Refused(answer)) => answer.into_error(credential),
-        Some(Outcome::Unreachable { reason }) if reason.contains("certificate") => Error::new(
-            ErrorCode::TokenEndpointUnavailable,
-            format!("The certificate of {authority} is not trusted: {reason}."),
-            "Pass the certificate authority of the proxy on the way as ca_certificates, or set SSL_CERT_FILE.",
-        )
-        .retryable(false),
-        Some(Outcome::Unreachable { reason }) => Error::new(
-            ErrorCode::TokenEndpointUnavailable,
-            format!("{authority} could not be reached: {reason}."),
-            "Check name resolution, firewall and HTTPS_PROXY for the token endpoint.",
-        ),
-        // The answer was a success, but not one of a token endpoint. Its text could hold a token: not repeated.
-        None => Error::new(
-            ErrorCode::TokenEndpointUnavailable,
-            format!("{authority} answered with something that is not a token."),
-            "Check the authority host, and the proxy on the way.",
-        ),
     }
 }
 
@@ -127,7 +84,7 @@ impl TokenProvider for ClientSecret {
 
     fn token<'a>(&'a self, request: &'a TokenRequest) -> TokenFuture<'a> {
         Box::pin(async move {
-            let client = Arc::new(self.http.entra()?.clone());
+            let client = Arc::new(self.application.http.entra()?.clone());
             self.ask(client, &request.scope).await
         })
     }
@@ -139,6 +96,8 @@ mod tests {
     use azure_core::http::headers::Headers;
     use azure_core::http::{AsyncRawResponse, Request, StatusCode};
     use parking_lot::Mutex;
+
+    const TENANT: &str = "contoso.onmicrosoft.com";
 
     /// Answers every request alike and keeps it.
     #[derive(Debug)]
@@ -166,7 +125,7 @@ mod tests {
     }
 
     fn credential(options: &CredentialOptions) -> Result<ClientSecret> {
-        ClientSecret::new("tenant-1".into(), "client-1".into(), "hunter2".into(), options, options.http()?)
+        ClientSecret::new(TENANT.into(), "client-1".into(), "hunter2".into(), options, options.http()?)
     }
 
     async fn ask(endpoint: Endpoint) -> (Result<AccessToken>, Arc<Endpoint>) {
@@ -182,7 +141,10 @@ mod tests {
         let body = r#"{"token_type":"Bearer","expires_in":3599,"access_token":"t-1"}"#;
         let (answer, endpoint) = ask(endpoint(200, body)).await;
         assert_eq!(answer.unwrap().secret.expose(), "t-1");
-        assert_eq!(*endpoint.urls.lock(), ["https://login.microsoftonline.com/tenant-1/oauth2/v2.0/token"]);
+        assert_eq!(
+            *endpoint.urls.lock(),
+            ["https://login.microsoftonline.com/contoso.onmicrosoft.com/oauth2/v2.0/token"]
+        );
     }
 
     #[tokio::test]
@@ -235,9 +197,9 @@ mod tests {
     #[test]
     fn ids_that_cannot_be_one_are_refused_before_anything_is_sent() {
         assert!(Credential::client_secret("a/b", "c", "s").is_err());
-        assert!(Credential::client_secret("t", "", "s").is_err());
-        assert!(Credential::client_secret("t", "c", " ").is_err());
-        let credential = Credential::client_secret("t", "c", "hunter2").unwrap();
+        assert!(Credential::client_secret(TENANT, "", "s").is_err());
+        assert!(Credential::client_secret(TENANT, "c", " ").is_err());
+        let credential = Credential::client_secret(TENANT, "c", "hunter2").unwrap();
         assert!(!format!("{credential:?}").contains("hunter2"));
     }
 }

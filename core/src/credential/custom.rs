@@ -43,16 +43,27 @@ where
 
     fn token<'a>(&'a self, request: &'a TokenRequest) -> TokenFuture<'a> {
         Box::pin(async move {
-            (self.function)(request.clone()).await.map_err(|error| match error.into().downcast::<Error>() {
-                Ok(own) => *own,
-                Err(foreign) => Error::new(
-                    ErrorCode::CredentialUnavailable,
-                    format!("The credential ({}) failed: {foreign}.", self.name),
+            (self.function)(request.clone()).await.map_err(|error| {
+                of_application(
+                    error,
+                    format!("The credential ({}) failed", self.name),
                     "Look into the application's own credential.",
                 )
-                .retryable(true),
             })
         })
+    }
+}
+
+/// The error for what a function of the application failed with: keyless' own as it is, any other one wrapped.
+pub(super) fn of_application(
+    error: impl Into<Box<dyn StdError + Send + Sync>>,
+    what: String,
+    advice: &'static str,
+) -> Error {
+    match error.into().downcast::<Error>() {
+        Ok(own) => *own,
+        Err(foreign) => Error::new(ErrorCode::CredentialUnavailable, format!("{what}: {foreign}."), advice)
+            .retryable(true),
     }
 }
 

@@ -2,6 +2,7 @@
 //! remembers how the token endpoint answered. What the answers mean is in `answer`.
 
 use super::answer::Answer;
+use super::thumbprint::Thumbprint;
 use crate::error::{Error, ErrorCode, Result};
 use crate::trust;
 use azure_core::http::{AsyncRawResponse, ClientOptions, HttpClient, Request, RetryOptions, Transport};
@@ -47,8 +48,29 @@ impl Http {
         self.metadata.get_or_try_init(|| self.build(timeout, reqwest::ClientBuilder::no_proxy))
     }
 
+    /// A client for the one service of this machine whose certificate has this SHA-1 thumbprint, whoever signed it.
+    pub(super) fn with_certificate(&self, thumbprint: &str) -> Result<reqwest::Client> {
+        let tls = trust::client_config(rustls::DEFAULT_VERSIONS)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Thumbprint::new(thumbprint)))
+            .with_no_client_auth();
+        let timeout = self.connect_timeout.min(METADATA_CONNECT_TIMEOUT);
+        Self::build_with(tls, timeout, reqwest::ClientBuilder::no_proxy)
+    }
+
     fn build(
         &self,
+        connect_timeout: Duration,
+        more: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Result<reqwest::Client> {
+        let tls = trust::client_config(rustls::DEFAULT_VERSIONS)?
+            .with_root_certificates(trust::roots(&self.extra_roots).0)
+            .with_no_client_auth();
+        Self::build_with(tls, connect_timeout, more)
+    }
+
+    fn build_with(
+        tls: rustls::ClientConfig,
         connect_timeout: Duration,
         more: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
     ) -> Result<reqwest::Client> {
@@ -59,9 +81,6 @@ impl Http {
                 "Check the certificate authorities given by option.",
             )
         };
-        let tls = trust::client_config(rustls::DEFAULT_VERSIONS)?
-            .with_root_certificates(trust::roots(&self.extra_roots).0)
-            .with_no_client_auth();
         let builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .connect_timeout(connect_timeout)
@@ -128,6 +147,30 @@ impl HttpClient for Recorder {
             *self.outcome.lock() = Some(Outcome::Refused(Answer::new(status.into(), retry_after, &body)));
         }
         Ok(AsyncRawResponse::from_bytes(status, headers, body))
+    }
+}
+
+/// The error for what a recorder saw.
+pub(super) fn failure(outcome: Option<Outcome>, credential: &str, authority: &str) -> Error {
+    match outcome {
+        Some(Outcome::Refused(answer)) => answer.into_error(credential),
+        Some(Outcome::Unreachable { reason }) if reason.contains("certificate") => Error::new(
+            ErrorCode::TokenEndpointUnavailable,
+            format!("The certificate of {authority} is not trusted: {reason}."),
+            "Pass the certificate authority of the proxy on the way as ca_certificates, or set SSL_CERT_FILE.",
+        )
+        .retryable(false),
+        Some(Outcome::Unreachable { reason }) => Error::new(
+            ErrorCode::TokenEndpointUnavailable,
+            format!("{authority} could not be reached: {reason}."),
+            "Check name resolution, firewall and HTTPS_PROXY for the token endpoint.",
+        ),
+        // The answer was a success, but not one of a token endpoint. Its text could hold a token: not repeated.
+        None => Error::new(
+            ErrorCode::TokenEndpointUnavailable,
+            format!("{authority} answered with something that is not a token."),
+            "Check the authority host, and the proxy on the way.",
+        ),
     }
 }
 

@@ -2,8 +2,16 @@
 //! `azure_identity`.
 
 mod answer;
+mod application;
+mod assertion;
 mod azure_cli;
+mod azure_developer_cli;
+mod azure_pipelines;
+mod azure_powershell;
+mod certificate;
 mod chain;
+mod client_assertion;
+mod client_certificate;
 mod client_secret;
 mod custom;
 mod environment;
@@ -11,9 +19,15 @@ mod http;
 mod kinds;
 mod managed_identity;
 mod options;
+mod thumbprint;
+mod tool;
+mod workload_identity;
 
+pub use client_certificate::ClientCertificate;
+pub use kinds::{KindInfo, KindOption, Made, ValueKind, kind, kinds};
 pub use managed_identity::ManagedIdentityId;
 pub use options::{AUTHORITY_CHINA, AUTHORITY_PUBLIC, AUTHORITY_US_GOVERNMENT, CredentialOptions};
+pub use workload_identity::WorkloadIdentity;
 
 use crate::error::Result;
 use crate::secret::Secret;

@@ -1,9 +1,11 @@
 //! What can be set on every kind of credential, and the environment they read.
 
+use super::answer::one_line;
 use super::http::Http;
 use crate::error::{Error, ErrorCode, Result};
 use reqwest::Url;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +23,10 @@ pub struct CredentialOptions {
     metadata_host: Option<String>,
     ca_certificates: Vec<u8>,
     pub(super) tenant_id: Option<String>,
+    pub(super) client_id: Option<String>,
+    pub(super) excluded: Vec<String>,
+    pub(super) token_credentials: Option<String>,
+    pub(super) arc_token_directory: Option<PathBuf>,
     pub(super) connect_timeout: Duration,
     pub(super) environment: Environment,
 }
@@ -32,6 +38,10 @@ impl Default for CredentialOptions {
             metadata_host: None,
             ca_certificates: Vec::new(),
             tenant_id: None,
+            client_id: None,
+            excluded: Vec::new(),
+            token_credentials: None,
+            arc_token_directory: None,
             connect_timeout: Duration::from_secs(5),
             environment: Environment::default(),
         }
@@ -65,9 +75,45 @@ impl CredentialOptions {
         self
     }
 
-    /// The tenant that the Azure CLI is asked for; default its own. Other kinds name their tenant themselves.
+    /// The tenant that the developer tools are asked for; default their own. Other kinds name their tenant
+    /// themselves.
     pub fn tenant_id(mut self, tenant_id: impl Into<String>) -> Self {
         self.tenant_id = Some(tenant_id.into());
+        self
+    }
+
+    /// The user-assigned managed identity, or the workload identity, that the default chain uses; default the
+    /// variable `AZURE_CLIENT_ID`. Other kinds name theirs themselves.
+    pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.client_id = Some(client_id.into());
+        self
+    }
+
+    /// A kind of credential, by its name in [`kinds`](super::kinds), that the default chain leaves out; may be called for
+    /// several.
+    pub fn exclude(mut self, kind: impl Into<String>) -> Self {
+        self.excluded.push(kind.into());
+        self
+    }
+
+    /// What the default chain consists of: `prod`, `dev`, or one kind by its name here (`managed_identity`) or in
+    /// the Azure SDKs (`ManagedIdentityCredential`); default the variable `AZURE_TOKEN_CREDENTIALS`, then all.
+    pub fn token_credentials(mut self, name: impl Into<String>) -> Self {
+        self.token_credentials = Some(name.into());
+        self
+    }
+
+    /// Where the agent of Azure Arc keeps its keys, if not in `/var/opt/azcmagent/tokens` (on Windows
+    /// `%ProgramData%\AzureConnectedMachineAgent\Tokens`): no other file is ever shown to it.
+    pub fn arc_token_directory(mut self, path: impl Into<PathBuf>) -> Self {
+        self.arc_token_directory = Some(path.into());
+        self
+    }
+
+    /// Where variables of the environment are looked up; default the process' own. For programs that keep such
+    /// settings elsewhere.
+    pub fn environment(mut self, lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.environment = Environment(Arc::new(lookup));
         self
     }
 
@@ -102,24 +148,38 @@ impl CredentialOptions {
         }
     }
 
-    /// The instance metadata service to ask, and whether somebody set it.
+    fn given_metadata(&self) -> Option<String> {
+        self.metadata_host.clone().or_else(|| self.environment.get("AZURE_POD_IDENTITY_AUTHORITY_HOST"))
+    }
+
+    /// Whether somebody said where the instance metadata service is.
+    pub(super) fn metadata_is_given(&self) -> bool {
+        self.given_metadata().is_some()
+    }
+
+    /// The instance metadata service to ask.
     pub(super) fn metadata(&self) -> String {
-        self.metadata_host
-            .clone()
-            .or_else(|| self.environment.get("AZURE_POD_IDENTITY_AUTHORITY_HOST"))
-            .unwrap_or_else(|| "http://169.254.169.254".to_owned())
+        self.given_metadata().unwrap_or_else(|| "http://169.254.169.254".to_owned())
     }
 }
 
 /// Refuses what cannot be a tenant before anything is sent: it would end up in the URL.
 pub(super) fn check_tenant(tenant_id: &str) -> Result<()> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
-    if !tenant_id.is_empty() && tenant_id.chars().all(allowed) {
+    let is_guid = || {
+        let lengths = tenant_id.split('-').map(str::len);
+        lengths.eq([8, 4, 4, 4, 12]) && tenant_id.chars().all(|c| c == '-' || c.is_ascii_hexdigit())
+    };
+    let is_domain = || {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        let good = |label: &str| !label.is_empty() && label.chars().all(allowed);
+        tenant_id.contains('.') && tenant_id.split('.').all(good)
+    };
+    if is_guid() || is_domain() {
         return Ok(());
     }
     Err(Error::new(
         ErrorCode::InvalidOption,
-        format!("\"{tenant_id}\" is not a tenant id."),
+        format!("\"{}\" is not a tenant id: neither a GUID nor a domain.", one_line(tenant_id)),
         "Use the directory (tenant) id or a domain of it, as the Azure portal shows it under Microsoft Entra ID.",
     ))
 }
@@ -152,11 +212,10 @@ impl fmt::Debug for Environment {
 #[cfg(test)]
 impl CredentialOptions {
     /// The same options in an environment of exactly these variables.
-    pub(super) fn in_environment(mut self, variables: &[(&str, &str)]) -> Self {
+    pub(super) fn in_environment(self, variables: &[(&str, &str)]) -> Self {
         let variables: std::collections::HashMap<String, String> =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        self.environment = Environment(Arc::new(move |name| variables.get(name).cloned()));
-        self
+        self.environment(move |name| variables.get(name).cloned())
     }
 }
 
@@ -183,7 +242,8 @@ mod tests {
 
     #[test]
     fn a_tenant_that_could_change_the_url_is_refused() {
-        for text in ["", "a/b", "a b", "..%2f", "a?b", "töchter"] {
+        for text in ["", "a/b", "a b", "..%2f", "a?b", "töchter", "tenant", "a..b", "72f988bf-86f1-41af-91ab"]
+        {
             assert_eq!(check_tenant(text).unwrap_err().code(), ErrorCode::InvalidOption, "{text}");
         }
         check_tenant("72f988bf-86f1-41af-91ab-2d7cd011db47").unwrap();

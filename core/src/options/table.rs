@@ -107,6 +107,11 @@ options! {
     string client_id / with_client_id: Text<AnyText> = None, ["clientId"], env ["AZURE_CLIENT_ID"];
     /// The tenant in which the application signs in. Default none.
     string tenant_id / with_tenant_id: Text<AnyText> = None, ["tenantId"], env ["AZURE_TENANT_ID"];
+    /// What the default chain of credentials consists of: `prod`, `dev`, or one kind's name. Default: all kinds.
+    string token_credentials / with_token_credentials: Text<AnyText> = None, ["tokenCredentials"],
+        env ["AZURE_TOKEN_CREDENTIALS"];
+    /// Whether an access key is used only if no token can be had when a client connects. Default false: where there is a key, it signs in.
+    copy<bool> access_key_fallback / with_access_key_fallback: Flag = false, ["accessKeyFallback"];
     /// The application's secret. Default none.
     secret client_secret / with_client_secret: SecretText = None, ["clientSecret"], env ["AZURE_CLIENT_SECRET"],
         effect Effect::NotInStrings("Set the environment variable AZURE_CLIENT_SECRET, or give the secret in code.");

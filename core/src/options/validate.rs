@@ -2,7 +2,7 @@
 //! decided in `value`.
 
 use super::{ClusterMode, Kind, Options, refusal, table};
-use crate::endpoint::Service;
+use crate::endpoint::{Cloud, Service};
 use crate::error::{Error, ErrorCode, Result};
 
 fn contradiction(message: impl Into<String>, advice: impl Into<String>) -> Error {
@@ -26,6 +26,9 @@ impl Options {
         self.check_each()?;
         self.check_sign_in(with_token)?;
         self.check_pairs()?;
+        if with_token {
+            self.check_authority()?;
+        }
         self.check_endpoints()
     }
 
@@ -115,6 +118,27 @@ impl Options {
         Ok(())
     }
 
+    /// Whether the authority is that of another cloud than the endpoint's; one that is nobody's is the user's own.
+    fn check_authority(&self) -> Result<()> {
+        let Some(authority) = self.authority_host() else { return Ok(()) };
+        let host = |url: &str| {
+            url.split("://").last().unwrap_or_default().trim_end_matches('/').to_ascii_lowercase()
+        };
+        let of = |cloud: &Cloud| cloud.authority_host().is_some_and(|known| host(known) == host(authority));
+        let Some(cloud) = Cloud::ALL.into_iter().find(of) else { return Ok(()) };
+        for endpoint in self.endpoints() {
+            if let Some(own) = endpoint.cloud().filter(|&own| own != cloud) {
+                return Err(contradiction(
+                    format!(
+                        "The option authority_host (AZURE_AUTHORITY_HOST) is that of the cloud {cloud}, but the endpoint {endpoint} is in the cloud {own}."
+                    ),
+                    format!("Remove it, or set it to the authority of the cloud {own}."),
+                ));
+            }
+        }
+        Ok(())
+    }
+
     fn check_endpoints(&self) -> Result<()> {
         let first = self.endpoints().iter().find_map(crate::endpoint::Endpoint::cloud);
         for endpoint in self.endpoints() {
@@ -174,6 +198,8 @@ mod tests {
             "a.westeurope.redis.azure.net",
             "a.redis.cache.windows.net,cloud=public",
             "a,b:1,defaultDatabase=3",
+            "a.redis.chinacloudapi.cn,authorityHost=https://LOGIN.chinacloudapi.cn/",
+            "a.redis.chinacloudapi.cn,authorityHost=login.test",
         ] {
             check(text, true).unwrap();
             check(text, false).unwrap();
@@ -199,6 +225,11 @@ mod tests {
             ("a,cluster=on,defaultDatabase=1", false, &["database", "cluster=off"]),
             ("a.redis.azure.net,defaultDatabase=1", false, &["database", "prefix"]),
             ("a.redis.azure.net,cloud=china", true, &["cloud is china", "set it to public"]),
+            (
+                "a.redis.chinacloudapi.cn,authorityHost=login.microsoftonline.com",
+                true,
+                &["authority_host", "cloud public", "authority of the cloud china"],
+            ),
             ("a.redis.azure.net,a.redis.chinacloudapi.cn", true, &["different clouds", "one cache"]),
             ("a.redis.cache.windows.net:6379", true, &["tls", "6380"]),
             ("a.redis.cache.windows.net:6380,ssl=false", false, &["tls", "6379"]),

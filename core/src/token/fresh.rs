@@ -6,7 +6,10 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::secret::Secret;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+/// A new token with a smaller part than this of what was promised has met a clock that is ahead.
+const NEXT_TO_NOTHING: f64 = 0.05;
 
 /// A usable token that is not yet in use.
 pub(super) struct Fresh {
@@ -18,8 +21,7 @@ pub(super) struct Fresh {
 impl Fresh {
     /// Reads user name and expiry. Fails with [`ErrorCode::InvalidToken`] when the token cannot be used.
     ///
-    /// The expiry is the earlier one of what the credential says (local clock) and what the token says (the
-    /// issuer's clock): with clocks that differ the token is replaced too early rather than too late.
+    /// When it expires is what [`expiry`] makes of the credential's word and the token's own.
     pub(super) fn read(access: AccessToken, options: &TokenSourceOptions, now: SystemTime) -> Result<Self> {
         let claims = Claims::decode(access.secret.expose());
         let user: Arc<str> = match &options.user_name {
@@ -35,7 +37,7 @@ impl Fresh {
             return Err(no_name("returned an empty text"));
         }
         let claims = claims.unwrap_or_default();
-        let expires_at = claims.expires_at().map_or(access.expires_at, |exp| exp.min(access.expires_at));
+        let expires_at = expiry(&claims, access.expires_at, now);
         if expires_at <= now {
             return Err(Error::new(
                 ErrorCode::InvalidToken,
@@ -51,6 +53,31 @@ impl Fresh {
     }
 }
 
+/// When a token expires by this machine's clock.
+///
+/// The earlier one of what the credential says (mostly so many seconds from now) and what the token says (by the
+/// issuer's clock): with clocks that differ the token is replaced too early rather than too late. A token lives for
+/// the time between its issue and its expiry at the most, whatever a clock that is behind makes of it. A token that
+/// has come with next to no life left, while the credential promises no more than what the issuer gives its tokens,
+/// has met a clock that is ahead: then the credential's word counts, since no better token is to be had.
+fn expiry(claims: &Claims, promised: SystemTime, now: SystemTime) -> SystemTime {
+    let Some(exp) = claims.expires_at() else { return promised };
+    let earlier = exp.min(promised);
+    let Some(whole) = claims.exp.zip(claims.iat).and_then(|(exp, iat)| exp.checked_sub(iat)) else {
+        return earlier;
+    };
+    let (whole, left) =
+        (Duration::from_secs(whole), |until: SystemTime| until.duration_since(now).unwrap_or_default());
+    if left(exp) < left(promised).mul_f64(NEXT_TO_NOTHING) && left(promised) <= whole {
+        tracing::warn!(
+            "a new token has expired by this machine's clock, which seems to be ahead; it is used for {} s all the same",
+            left(promised).as_secs()
+        );
+        return promised;
+    }
+    now.checked_add(whole).map_or(earlier, |latest| earlier.min(latest))
+}
+
 fn no_name(what: &str) -> Error {
     Error::new(
         ErrorCode::InvalidToken,
@@ -64,7 +91,6 @@ mod tests {
     use super::*;
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use std::time::Duration;
 
     fn read(exp: u64, credential_says: u64, options: &TokenSourceOptions) -> Result<Fresh> {
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
@@ -82,6 +108,29 @@ mod tests {
             assert_eq!(fresh.expires_at, SystemTime::UNIX_EPOCH + Duration::from_secs(2000));
         }
         assert_eq!(read(1000, 3000, &options).err().unwrap().code(), ErrorCode::InvalidToken);
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_neither_hides_a_good_token_nor_lengthens_its_life() {
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let hour = 3600;
+        let issued = |iat| Claims { exp: Some(iat + hour), iat: Some(iat), ..Claims::default() };
+        // Right, ahead by a part of the life, by more than it, and by nearly all of it.
+        for (ahead, life) in [(0, hour), (600, hour - 600), (7200, hour), (hour - 1, hour)] {
+            let now = 100_000;
+            assert_eq!(
+                expiry(&issued(now - ahead), at(now + hour), at(now)),
+                at(now + life),
+                "{ahead} s ahead"
+            );
+        }
+        // Behind, and told the issuer's time by the credential too.
+        assert_eq!(expiry(&issued(100_000), at(100_000 + hour), at(50_000)), at(50_000 + hour));
+        // A token that was kept for too long is refused: what is promised is more than any token gets.
+        let stored = issued(10_000);
+        assert_eq!(expiry(&stored, at(100_000 + hour * 24), at(100_000)), at(10_000 + hour));
+        let no_issue = Claims { iat: None, ..issued(10_000) };
+        assert_eq!(expiry(&no_issue, at(100_000 + hour), at(100_000)), at(10_000 + hour));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::event::DEFAULT_QUEUE;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// The scope of Azure Managed Redis and Azure Cache for Redis in every cloud that names no other.
 ///
@@ -38,12 +38,29 @@ impl fmt::Debug for UserName {
     }
 }
 
+/// Decides whether a token that was acquired and expires at these times is replaced now.
+pub type ShouldRefreshFn = dyn Fn(SystemTime, SystemTime) -> bool + Send + Sync;
+
+/// The function that decides about refreshing, and how often it is asked.
+#[derive(Clone)]
+pub(crate) struct ShouldRefresh {
+    pub(crate) every: Duration,
+    pub(crate) function: Arc<ShouldRefreshFn>,
+}
+
+impl fmt::Debug for ShouldRefresh {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ShouldRefresh").field("every", &self.every).finish_non_exhaustive()
+    }
+}
+
 /// Options of a [`TokenSource`](super::TokenSource). Every default suits production.
 #[derive(Clone, Debug)]
 pub struct TokenSourceOptions {
     pub(crate) scope: Arc<str>,
     pub(crate) user_name: UserName,
     pub(crate) schedule: Schedule,
+    pub(crate) should_refresh: Option<ShouldRefresh>,
     pub(crate) event_queue: usize,
 }
 
@@ -53,6 +70,7 @@ impl Default for TokenSourceOptions {
             scope: DEFAULT_SCOPE.into(),
             user_name: UserName::default(),
             schedule: Schedule::default(),
+            should_refresh: None,
             event_queue: DEFAULT_QUEUE,
         }
     }
@@ -86,6 +104,23 @@ impl TokenSourceOptions {
     /// at most half of what the ratio gives.
     pub fn refresh_jitter(mut self, jitter: f64) -> Self {
         self.schedule.refresh_jitter = jitter;
+        self
+    }
+
+    /// Lets `function` decide when a token is replaced, instead of ratio and jitter: it is called `every` so often
+    /// with the times of the token's receipt and expiry (.NET's extension: `ShouldTokenBeRefreshed`, every 2
+    /// minutes). Where it never says yes the token is replaced `refresh_margin`
+    /// before its expiry all the same.
+    ///
+    /// It runs on the thread `keyless-token` and must not block it; a panic counts as a yes.
+    pub fn should_refresh(
+        mut self,
+        every: Duration,
+        function: impl Fn(SystemTime, SystemTime) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.should_refresh = Some(ShouldRefresh { every, function: Arc::new(function) });
+        self.schedule.refresh_ratio = 1.0;
+        self.schedule.refresh_jitter = 0.0;
         self
     }
 
@@ -154,6 +189,9 @@ impl TokenSourceOptions {
         if schedule.request_timeout.is_zero() {
             return refuse("request_timeout", "must be above 0");
         }
+        if self.should_refresh.as_ref().is_some_and(|asked| asked.every < Duration::from_millis(1)) {
+            return refuse("the interval of should_refresh", "must be at least 1 ms");
+        }
         let day = Duration::from_hours(24);
         if schedule.refresh_margin > day || schedule.retry_max > day || schedule.request_timeout > day {
             return refuse("refresh_margin, retry_max and request_timeout", "must be at most a day");
@@ -180,6 +218,7 @@ mod tests {
             (new().retry_max(Duration::ZERO), "retry_max"),
             (new().request_timeout(Duration::ZERO), "request_timeout"),
             (new().refresh_margin(Duration::MAX), "refresh_margin"),
+            (new().should_refresh(Duration::ZERO, |_, _| true), "should_refresh"),
         ] {
             let error = options.check().unwrap_err();
             assert_eq!(error.code(), ErrorCode::InvalidOption);

@@ -8,11 +8,12 @@ use crate::credential::{AccessToken, TokenProvider, TokenRequest};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::EventHub;
 use parking_lot::Mutex;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// The wall clock is looked at this often at least: a suspended machine wakes up with a token that has expired,
 /// and its timers do not know.
@@ -98,6 +99,18 @@ impl Shared {
         self.turned.send_replace(());
     }
 
+    /// Whether the application's own function says that the token in use is to be replaced. Not asked while attempts
+    /// fail: they come again by themselves.
+    fn wants_refresh(&self) -> bool {
+        let Some(asked) = &self.options.should_refresh else { return false };
+        let Some((received_at, expires_at)) = self.state.lock().replaceable() else { return false };
+        let answer = catch_unwind(AssertUnwindSafe(|| (asked.function)(received_at, expires_at)));
+        answer.unwrap_or_else(|_| {
+            tracing::warn!("the function that decides about refreshing panicked; the token is refreshed");
+            true
+        })
+    }
+
     fn failed(&self, error: Error) {
         let event = self.state.lock().failed(error, &self.options.schedule, &*self.clock);
         self.hub.emit(event);
@@ -107,6 +120,8 @@ impl Shared {
 
 /// Runs until the source is closed.
 pub(super) async fn run(shared: Arc<Shared>) {
+    // When the application's own function is asked next.
+    let mut question = Instant::now();
     loop {
         let wait = {
             let state = shared.state.lock();
@@ -129,9 +144,21 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 Ok(access) => shared.succeeded(access),
                 Err(error) => shared.failed(error),
             }
+        } else if let Some(asked) = &shared.options.should_refresh
+            && question <= Instant::now()
+        {
+            question = Instant::now() + asked.every;
+            if shared.wants_refresh() {
+                shared.state.lock().refresh_now(&*shared.clock);
+            }
         } else {
+            let question = shared
+                .options
+                .should_refresh
+                .as_ref()
+                .map(|_| question.saturating_duration_since(Instant::now()));
             tokio::select! {
-                () = sleep(wait.min(WALL_CLOCK_CHECK)) => {}
+                () = sleep(wait.min(WALL_CLOCK_CHECK).min(question.unwrap_or(wait))) => {}
                 () = shared.wake.notified() => {}
             }
         }

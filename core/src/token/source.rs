@@ -208,6 +208,8 @@ async fn wait_for_token(shared: Arc<Shared>, wait: Duration) -> Result<Token> {
                 return Err(state.reason(shared.provider.name(), wait, &*shared.clock));
             }
         }
+        // After a suspension it sleeps by a clock that stood still, and does not know yet that an attempt is due.
+        shared.wake.notify_one();
         // The sender lives in `shared`: only the deadline is an error here.
         if timeout_at(deadline, turned.changed()).await.is_err() {
             return Err(shared.state.lock().reason(shared.provider.name(), wait, &*shared.clock));

@@ -4,7 +4,7 @@
 use super::Token;
 use super::clock::{Clock, Due};
 use super::fresh::Fresh;
-use super::schedule::{Schedule, usable_for};
+use super::schedule::Schedule;
 use crate::credential::AccessToken;
 use crate::error::{Error, ErrorCode};
 use crate::event::Event;
@@ -99,10 +99,8 @@ impl State {
 
     /// The token, unless it has expired or is about to.
     pub(super) fn usable(&self, clock: &dyn Clock) -> Option<&Token> {
-        self.token.as_ref().filter(|_| !self.closed).filter(|token| {
-            let lifetime = token.expires_at.duration_since(token.received_at).unwrap_or_default();
-            clock.wall() < token.received_at + usable_for(lifetime)
-        })
+        let now = Instant::now().into_std();
+        self.token.as_ref().filter(|token| !self.closed && !token.usable(now, clock.wall()).is_zero())
     }
 
     /// The number of the attempt that comes next, from 1.
@@ -125,11 +123,11 @@ impl State {
     ) -> Option<Token> {
         let now = clock.wall();
         let held = self.token.as_ref().or(self.refused.as_ref())?;
-        if held.secret != access.secret || held.expires_at <= now {
+        let remaining = held.remaining(Instant::now().into_std(), now);
+        if held.secret != access.secret || remaining.is_zero() {
             return None;
         }
         let held = held.clone();
-        let remaining = held.expires_at.duration_since(now).unwrap_or_default();
         self.due = Due::after(schedule.unchanged_after(remaining), clock);
         self.token = Some(held.clone());
         self.succeeded();
@@ -146,13 +144,26 @@ impl State {
         let lifetime = expires_at.duration_since(now).unwrap_or_default();
         self.due = Due::after(schedule.refresh_after(lifetime, fastrand::f64()), clock);
         let generation = self.generation;
-        let token = Token { secret, user: Arc::clone(&user), expires_at, received_at: now, generation };
+        let received = Instant::now().into_std();
+        let token =
+            Token { secret, user: Arc::clone(&user), expires_at, received_at: now, generation, received };
         self.token = Some(token.clone());
         self.refused = None;
         self.succeeded();
         let next_refresh = self.due.wall;
         let event = Event::TokenRefreshed { time: now, user, expires_at, next_refresh, generation };
         Acquired { token, event, another }
+    }
+
+    /// When the token in use was received and when it expires, unless an attempt to replace it has failed.
+    pub(super) fn replaceable(&self) -> Option<(SystemTime, SystemTime)> {
+        let token = self.token.as_ref().filter(|_| self.failures_in_row == 0)?;
+        Some((token.received_at, token.expires_at))
+    }
+
+    /// Makes the next attempt due.
+    pub(super) fn refresh_now(&mut self, clock: &dyn Clock) {
+        self.due = Due::after(Duration::ZERO, clock);
     }
 
     /// Forgets every token.
@@ -268,6 +279,7 @@ mod tests {
             expires_at: SystemTime::UNIX_EPOCH,
             received_at: SystemTime::UNIX_EPOCH,
             generation: 1,
+            received: Instant::now().into_std(),
         };
         let mut state = State::new(&super::super::clock::SystemClock);
         state.token = Some(token);

@@ -1,13 +1,13 @@
 //! Commands and pipelines: in a call that waits, with a callback, or through the completion queue.
 
 use super::{Live, keyless_client};
-use crate::blocking;
 use crate::boundary::{Arguments, UserData, exclusive, handle, put, reference, required, run};
 use crate::completions::{Call, keyless_completion, keyless_completions, keyless_reply_callback};
 use crate::error::keyless_error;
 use crate::pipeline::keyless_pipeline;
 use crate::reply::keyless_reply;
 use crate::status::keyless_status;
+use keyless::blocking;
 use keyless::{CompletionSink, Reply, Result};
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;

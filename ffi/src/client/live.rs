@@ -7,7 +7,8 @@ use crate::completions::{Calls, Queue};
 use crate::credential::Recipe;
 use crate::event::Handlers;
 use crate::token_source::Source;
-use crate::{blocking, callbacks, fork};
+use crate::{callbacks, fork};
+use keyless::blocking;
 use keyless::{Client, Error, ErrorCode, Identity, Options, Result};
 use once_cell::sync::OnceCell;
 use std::sync::Arc;
@@ -115,10 +116,18 @@ impl Drop for Handle {
 }
 
 fn connect(options: &Options, sign_in: &SignIn) -> Result<Live> {
-    let identity = match sign_in {
-        SignIn::Options => Identity::from_options(options)?,
-        SignIn::Credential(recipe) => recipe.make()?.into(),
-        SignIn::Source(source) => source.get()?.clone().into(),
+    let with_key;
+    let (options, identity) = match sign_in {
+        SignIn::Options => (options, Identity::from_options(options)?),
+        SignIn::Source(source) => (options, source.get()?.clone().into()),
+        SignIn::Credential(recipe) if !recipe.is_access_key() => (options, recipe.make()?.into()),
+        SignIn::Credential(recipe) => match recipe.access_key() {
+            None => (options, Identity::AccessKey),
+            Some(key) => {
+                with_key = options.clone().with_password(key.clone());
+                (&with_key, Identity::AccessKey)
+            }
+        },
     };
     let client = blocking::wait(Client::connect_as(options, identity))??;
     Ok(Live { process: fork::generation(), client, queue: OnceCell::new(), calls: Calls::new() })

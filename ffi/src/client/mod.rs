@@ -6,7 +6,6 @@ mod live;
 
 pub(crate) use live::Live;
 
-use crate::blocking;
 use crate::boundary::{
     free, handle, keyless_destructor, look, optional, put, reference, required, run, view,
 };
@@ -16,6 +15,7 @@ use crate::event::{handler, keyless_event_callback};
 use crate::options::keyless_options;
 use crate::status::keyless_status;
 use crate::token_source::keyless_token_source;
+use keyless::blocking;
 use keyless::event::EventMask;
 use live::{Handle, SignIn};
 use std::ffi::{c_char, c_int, c_void};

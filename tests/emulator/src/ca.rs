@@ -1,5 +1,6 @@
 //! The emulator's own certificate authority and the certificates it issues.
 
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, PKCS_RSA_SHA256,
@@ -41,6 +42,14 @@ impl CertificateAuthority {
         self.issuer.pem()
     }
 
+    /// Issues a certificate that a client signs in with, for this common name; returned with this authority's.
+    pub(crate) fn issue_client(&self, common_name: &str) -> Result<(ClientCertificate, String), Error> {
+        let key = KeyPair::generate_for(&PKCS_RSA_SHA256)?;
+        let leaf = client_params(common_name)?.signed_by(&key, &self.issuer)?.pem();
+        let certificate_pem = format!("{leaf}{}", self.pem());
+        Ok((ClientCertificate { certificate_pem, key_pem: key.serialize_pem() }, leaf))
+    }
+
     /// Issues a server certificate for these names; IP addresses become IP entries.
     pub(crate) fn issue(&self, names: &[String]) -> Result<ServerCertificate, Error> {
         let key = KeyPair::generate()?;
@@ -56,12 +65,30 @@ impl CertificateAuthority {
     }
 }
 
-/// Makes a self-signed RSA certificate, returned with its DER encoding.
-pub(crate) fn client_certificate(common_name: &str) -> Result<(ClientCertificate, Vec<u8>), Error> {
-    let key = KeyPair::generate_for(&PKCS_RSA_SHA256)?;
+fn client_params(common_name: &str) -> Result<CertificateParams, Error> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.distinguished_name.push(DnType::CommonName, common_name);
+    Ok(params)
+}
+
+/// Makes a self-signed RSA certificate, `expired` long ago if asked to.
+pub(crate) fn client_certificate(common_name: &str, expired: bool) -> Result<ClientCertificate, Error> {
+    let key = KeyPair::generate_for(&PKCS_RSA_SHA256)?;
+    let mut params = client_params(common_name)?;
+    if expired {
+        params.not_before = rcgen::date_time_ymd(2001, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2002, 1, 1);
+    }
     let certificate = params.self_signed(&key)?;
-    let pem = ClientCertificate { certificate_pem: certificate.pem(), key_pem: key.serialize_pem() };
-    Ok((pem, certificate.der().to_vec()))
+    Ok(ClientCertificate { certificate_pem: certificate.pem(), key_pem: key.serialize_pem() })
+}
+
+/// A self-signed server certificate for `localhost`, and its SHA-1 thumbprint in hexadecimal digits.
+pub(crate) fn self_signed() -> Result<(ServerCertificate, String), Error> {
+    let key = KeyPair::generate()?;
+    let certificate = CertificateParams::new(["localhost".to_owned()])?.self_signed(&key)?;
+    let thumbprint = digest(&SHA1_FOR_LEGACY_USE_ONLY, certificate.der());
+    let thumbprint = thumbprint.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
+    let chain = vec![certificate.der().clone()];
+    Ok((ServerCertificate { chain, key: PrivatePkcs8KeyDer::from(key.serialize_der()).into() }, thumbprint))
 }

@@ -12,7 +12,7 @@ use rustls::ServerConfig;
 use crate::{
     ca::{CertificateAuthority, ClientCertificate, client_certificate},
     cache::FULL_ACCESS,
-    entra::assertion::{EXCHANGE_AUDIENCE, issuer},
+    entra::assertion::federated_token,
     error::Error,
     faults::Faults,
     gateway::{Gateway, Target},
@@ -21,9 +21,9 @@ use crate::{
     nodes::{Action, Node, users},
     options::{GatewayCertificate, Profile},
     state::Shared,
-    stats::{Stats, now},
+    stats::Stats,
     tls,
-    token::{IssuedToken, TokenOverrides, federation_key, whole_seconds},
+    token::{IssuedToken, TokenOverrides},
 };
 
 /// A running emulator, without its thread.
@@ -76,7 +76,24 @@ impl Core {
 
     /// A new certificate that this client may sign in with from now on.
     pub(crate) fn client_certificate(&self, client_id: &str) -> Result<ClientCertificate, Error> {
-        let (certificate, _) = client_certificate(client_id)?;
+        self.register(client_id, client_certificate(client_id, false)?)
+    }
+
+    /// The same with a certificate that expired long ago.
+    pub(crate) fn expired_client_certificate(&self, client_id: &str) -> Result<ClientCertificate, Error> {
+        self.register(client_id, client_certificate(client_id, true)?)
+    }
+
+    /// A new certificate that this client may sign in with if it sends the certificate along.
+    pub(crate) fn client_certificate_by_name(&self, client_id: &str) -> Result<ClientCertificate, Error> {
+        let (certificate, leaf) = self.ca.issue_client(client_id)?;
+        self.shared.directory.edit_service_principal(client_id, |principal| {
+            principal.certificates_by_name.push(leaf);
+        })?;
+        Ok(certificate)
+    }
+
+    fn register(&self, client_id: &str, certificate: ClientCertificate) -> Result<ClientCertificate, Error> {
         self.shared.directory.edit_service_principal(client_id, |principal| {
             principal.certificates.push(certificate.certificate_pem.clone());
         })?;
@@ -95,12 +112,7 @@ impl Core {
 
     /// A federated token as Kubernetes projects it into a pod.
     pub(crate) fn federated_token(&self, subject: &str, lifetime: Duration) -> Result<String, Error> {
-        let now = now();
-        federation_key()?.sign(&serde_json::json!({
-            "iss": issuer(&self.shared), "sub": subject, "aud": EXCHANGE_AUDIENCE,
-            "iat": whole_seconds(now), "nbf": whole_seconds(now),
-            "exp": whole_seconds((now + lifetime.as_secs_f64()).ceil()),
-        }))
+        federated_token(&self.shared, subject, lifetime)
     }
 
     /// Opens a gateway that leads to whichever node runs; returns its port.

@@ -10,8 +10,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use crate::{
-    az,
-    ca::{CertificateAuthority, ClientCertificate},
+    ca::{CertificateAuthority, ClientCertificate, self_signed},
     cache::FULL_ACCESS,
     cluster::{self, Cluster},
     control,
@@ -28,6 +27,7 @@ use crate::{
     stats::Stats,
     tls,
     token::{IssuedToken, TokenOverrides},
+    tools,
 };
 
 /// An emulator. Its methods are synchronous and quick unless they say otherwise, so that they serve tests of
@@ -43,6 +43,7 @@ pub struct Emulator {
 struct Ports {
     gateway: u16,
     imds: u16,
+    service_fabric: u16,
     control: u16,
 }
 
@@ -125,7 +126,47 @@ impl Emulator {
         (format!("{}/msi/token", self.imds_url()), self.core.shared.app_service_secret.clone())
     }
 
-    /// The directory with the stand-in `az`, to be put first on `PATH`.
+    /// `IDENTITY_ENDPOINT` and `IMDS_ENDPOINT` of a machine with the agent of Azure Arc, and the directory that the
+    /// agent puts its keys in.
+    pub fn azure_arc(&self) -> (String, String, PathBuf) {
+        let imds = self.imds_url();
+        (format!("{imds}/arc/token"), imds, self.core.shared.hosts.arc_keys())
+    }
+
+    /// The next challenge of Azure Arc names this file instead of one that the agent made.
+    pub fn set_arc_challenge(&self, realm: Option<String>) {
+        self.core.shared.hosts.set_arc_challenge(realm);
+    }
+
+    /// `IDENTITY_ENDPOINT`, `IDENTITY_HEADER` and `IDENTITY_SERVER_THUMBPRINT` of a node of Service Fabric.
+    pub fn service_fabric(&self) -> (String, String, String) {
+        let hosts = &self.core.shared.hosts;
+        let endpoint = format!("https://localhost:{}/fabric/token", self.ports.service_fabric);
+        (endpoint, hosts.secret.clone(), hosts.thumbprint())
+    }
+
+    /// `MSI_ENDPOINT` of Cloud Shell.
+    pub fn cloud_shell(&self) -> String {
+        format!("{}/cloud-shell/token", self.imds_url())
+    }
+
+    /// `MSI_ENDPOINT` and `MSI_SECRET` of Azure Machine Learning.
+    pub fn machine_learning(&self) -> (String, String) {
+        (format!("{}/ml/token", self.imds_url()), self.core.shared.hosts.secret.clone())
+    }
+
+    /// `SYSTEM_OIDCREQUESTURI`, `SYSTEM_ACCESSTOKEN` and the id of the service connection of a run of Azure
+    /// Pipelines; the default service principal trusts it.
+    pub fn azure_pipelines(&self) -> (String, String, String) {
+        let hosts = &self.core.shared.hosts;
+        (
+            format!("{}/pipelines/oidctoken", self.authority()),
+            hosts.secret.clone(),
+            hosts.connection_id.clone(),
+        )
+    }
+
+    /// The directory with the stand-ins `az`, `azd` and `pwsh`, to be put first on `PATH`.
     pub fn az_path(&self) -> PathBuf {
         self.temp_dir().join("bin")
     }
@@ -206,6 +247,17 @@ impl Emulator {
     /// A new certificate that this client may sign in with from now on. Takes a moment.
     pub fn client_certificate(&self, client_id: &str) -> Result<ClientCertificate, Error> {
         self.core.client_certificate(client_id)
+    }
+
+    /// The same with a certificate that expired long ago.
+    pub fn expired_client_certificate(&self, client_id: &str) -> Result<ClientCertificate, Error> {
+        self.core.expired_client_certificate(client_id)
+    }
+
+    /// A new certificate of the emulator's authority that this client may sign in with, trusted by subject name and
+    /// issuer: only if it comes along with the assertion (`x5c`).
+    pub fn client_certificate_by_name(&self, client_id: &str) -> Result<ClientCertificate, Error> {
+        self.core.client_certificate_by_name(client_id)
     }
 
     /// Grants this object id full access to the cache.
@@ -343,15 +395,20 @@ async fn start(options: EmulatorOptions) -> Result<Parts, Error> {
     let certificate = core.ca.issue(&shared.options.host_names)?;
     let entra =
         http::serve(entra::router(shared.clone()), Some(tls::entra(certificate)?), open.clone()).await?;
-    let imds = http::serve(managed_identity::router(shared.clone()), None, open).await?;
+    let imds = http::serve(managed_identity::router(shared.clone()), None, open.clone()).await?;
+    let (certificate, thumbprint) = self_signed()?;
+    shared.hosts.set_thumbprint(thumbprint);
+    let routes = managed_identity::hosts::service_fabric(shared.clone());
+    let service_fabric = http::serve(routes, Some(tls::entra(certificate)?), open).await?;
     let (_, always) = tokio::sync::watch::channel(true);
-    let routes = control::router(core.clone()).merge(az::router(shared.clone()));
+    let routes = control::router(core.clone()).merge(tools::router(shared.clone()));
     let control = http::serve(routes, None, always).await?;
     // Set once, here.
     let _ = shared.authority.set(format!("https://localhost:{}", entra.port()));
     let control_url = format!("http://{control}");
-    az::install(&temp_dir.path().join("bin"), shared.options.az_program.as_deref(), &control_url)?;
+    tools::install(&temp_dir.path().join("bin"), shared.options.az_program.as_deref(), &control_url)?;
     core.write_federated_token()?;
-    let ports = Ports { gateway, imds: imds.port(), control: control.port() };
+    let ports =
+        Ports { gateway, imds: imds.port(), service_fabric: service_fabric.port(), control: control.port() };
     Ok(((core, ports), temp_dir))
 }

@@ -3,7 +3,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc};
 
-use axum::{Extension, Router};
+use axum::{Extension, Router, body::Body, middleware::Next, response::Response};
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, body::Bytes, server::conn::http1};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::listener::Listener;
+use crate::{listener::Listener, stats::WireRequest};
 
 /// Cuts the connection a request came on; an extension of every request.
 #[derive(Clone, Default)]
@@ -27,6 +27,27 @@ impl Scissors {
         self.0.notify_one();
         std::future::pending().await
     }
+}
+
+/// Keeps what was asked, as an extension of the request.
+pub(crate) async fn keep(request: Request<Body>, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let pairs = |text: &[u8]| serde_urlencoded::from_bytes(text).unwrap_or_default();
+    let is_form =
+        parts.headers.get("content-type").is_some_and(|kind| kind == "application/x-www-form-urlencoded");
+    parts.extensions.insert(Arc::new(WireRequest {
+        method: parts.method.to_string(),
+        path: parts.uri.path().to_owned(),
+        query: pairs(parts.uri.query().unwrap_or_default().as_bytes()),
+        form: if is_form { pairs(&body) } else { Vec::new() },
+        headers: parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect(),
+    }));
+    next.run(Request::from_parts(parts, Body::from(body))).await
 }
 
 /// Serves `router` on a free loopback port while `open` holds `true`; returns the address.
@@ -55,7 +76,7 @@ async fn connection(
     mut open: watch::Receiver<bool>,
 ) {
     let scissors = Scissors::default();
-    let router = router.layer(Extension(scissors.clone()));
+    let router = router.layer(axum::middleware::from_fn(keep)).layer(Extension(scissors.clone()));
     tokio::select! {
         () = scissors.0.notified() => {}
         Ok(_) = open.wait_for(|open| !*open) => {}

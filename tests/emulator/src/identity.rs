@@ -33,6 +33,10 @@ pub struct ServicePrincipal {
     /// Certificates it may sign assertions with, PEM.
     #[serde(default)]
     pub certificates: Vec<String>,
+    /// Certificates that are trusted by subject name and issuer, PEM: accepted if the assertion brings them along
+    /// (`x5c`).
+    #[serde(default)]
+    pub certificates_by_name: Vec<String>,
     /// Subjects of the emulator's own issuer of federated tokens that may act as this application.
     #[serde(default)]
     pub federated_subjects: Vec<String>,
@@ -47,14 +51,20 @@ impl ServicePrincipal {
             oid: guid(),
             secrets: vec![secret()],
             certificates: Vec::new(),
+            certificates_by_name: Vec::new(),
             federated_subjects: Vec::new(),
         }
     }
 
-    /// The registered certificates, DER.
-    pub(crate) fn certificates_der(&self) -> impl Iterator<Item = (&str, CertificateDer<'static>)> {
+    /// The registered certificates, DER; with `by_name`, those that are trusted by name too.
+    pub(crate) fn certificates_der(
+        &self,
+        by_name: bool,
+    ) -> impl Iterator<Item = (&str, CertificateDer<'static>)> {
+        let by_name = if by_name { &self.certificates_by_name[..] } else { &[] };
         self.certificates
             .iter()
+            .chain(by_name)
             .filter_map(|pem| Some((pem.as_str(), CertificateDer::from_pem_slice(pem.as_bytes()).ok()?)))
     }
 }
@@ -102,6 +112,9 @@ pub(crate) enum SubjectKind {
 /// The client id of the Azure CLI, which every user's token from `az` carries.
 const AZURE_CLI_CLIENT_ID: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
 
+/// The subject of the emulator's service connection of Azure Pipelines.
+pub(crate) const SERVICE_CONNECTION: &str = "sc://emulator/project/connection";
+
 /// Every identity the emulator knows.
 pub(crate) struct Directory {
     tenant: String,
@@ -124,6 +137,7 @@ impl Directory {
         };
         let mut principal = ServicePrincipal::random(&tenant);
         principal.federated_subjects.push("system:serviceaccount:default:emulator".into());
+        principal.federated_subjects.push(SERVICE_CONNECTION.into());
         Self {
             service_principals: RwLock::new(vec![principal]),
             managed_identities: RwLock::new(vec![

@@ -15,7 +15,7 @@ use crate::{
     http::Scissors,
     identity::Subject,
     state::Shared,
-    stats::{TokenRecord, now},
+    stats::{TokenRecord, WireRequest, now},
     token::{IssuedToken, TokenOverrides},
 };
 
@@ -24,6 +24,7 @@ pub(crate) struct TokenRequest<'a> {
     pub(crate) shared: &'a Shared,
     pub(crate) grant: &'static str,
     pub(crate) scissors: &'a Scissors,
+    pub(crate) wire: &'a WireRequest,
 }
 
 impl TokenRequest<'_> {
@@ -34,7 +35,8 @@ impl TokenRequest<'_> {
     }
 
     fn record(&self, record: TokenRecord) {
-        let record = TokenRecord { time: now(), grant: self.grant.into(), ..record };
+        let request = self.wire.clone();
+        let record = TokenRecord { time: now(), grant: self.grant.into(), request, ..record };
         tracing::info!(grant = self.grant, oid = record.oid, error = record.error, "token request");
         self.shared.journal.token_request(record);
     }

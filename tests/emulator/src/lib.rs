@@ -8,7 +8,6 @@
 
 #![forbid(unsafe_code)]
 
-mod az;
 mod ca;
 mod cache;
 mod cluster;
@@ -31,9 +30,9 @@ mod state;
 mod stats;
 mod tls;
 mod token;
+mod tools;
 
 pub use crate::{
-    az::stand_in as az_stand_in,
     ca::ClientCertificate,
     cluster::{Cluster, ClusterNode, Failover, NodeRole},
     emulator::Emulator,
@@ -45,6 +44,10 @@ pub use crate::{
     identity::{CliUser, ManagedIdentity, ServicePrincipal},
     nodes::{NodeState, admin::Reply},
     options::{ClusterOptions, ClusterPolicy, EmulatorOptions, GatewayCertificate, Profile},
-    stats::{AuthRecord, AuthStats, ConnectionStats, GrantStats, Refusal, Stats, TokenRecord, TokenStats},
+    stats::{
+        AuthRecord, AuthStats, ConnectionStats, GrantStats, Refusal, Stats, TokenRecord, TokenStats,
+        WireRequest,
+    },
     token::{IssuedToken, TokenOverrides},
+    tools::{Tool, stand_in as tool_stand_in},
 };

@@ -1,5 +1,5 @@
 //! The emulator as a program: starts everything, prints one line of JSON, and ends on a signal or at the end
-//! of its standard input. Also the work behind the stand-in `az`.
+//! of its standard input. Also the work behind the stand-ins of tools.
 
 #![forbid(unsafe_code)]
 
@@ -7,7 +7,7 @@ use std::{error::Error, io::IsTerminal as _, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 use keyless_emulator::{
-    ClusterNode, ClusterOptions, ClusterPolicy, Emulator, EmulatorOptions, Profile, az_stand_in,
+    ClusterNode, ClusterOptions, ClusterPolicy, Emulator, EmulatorOptions, Profile, Tool, tool_stand_in,
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -58,9 +58,11 @@ struct Arguments {
 enum Command {
     /// Answers in place of the Azure CLI.
     #[command(hide = true)]
-    AzStandIn {
+    StandIn {
         #[arg(long)]
         control: String,
+        #[arg(long)]
+        tool: Tool,
         #[arg(last = true)]
         arguments: Vec<String>,
     },
@@ -77,7 +79,7 @@ async fn main() -> ExitCode {
         .init();
     let arguments = Arguments::parse();
     let outcome = match &arguments.command {
-        Some(Command::AzStandIn { control, arguments }) => az(control, arguments).await,
+        Some(Command::StandIn { control, tool, arguments }) => stand_in(control, *tool, arguments).await,
         None => run(&arguments).await,
     };
     match outcome {
@@ -89,8 +91,8 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn az(control: &str, arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
-    let (good, output) = az_stand_in(control, arguments).await?;
+async fn stand_in(control: &str, tool: Tool, arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
+    let (good, output) = tool_stand_in(control, tool, arguments).await?;
     if good {
         print!("{output}");
         Ok(ExitCode::SUCCESS)

@@ -5,8 +5,15 @@ use std::{path::PathBuf, sync::OnceLock};
 use tokio::runtime::Handle;
 
 use crate::{
-    cache::Cache, error::Error, faults::FaultState, identity::Directory, managed_identity::HeldTokens,
-    nodes::Nodes, options::EmulatorOptions, stats::Journal, token::TokenFactory,
+    cache::Cache,
+    error::Error,
+    faults::FaultState,
+    identity::Directory,
+    managed_identity::{HeldTokens, hosts::Hosts},
+    nodes::Nodes,
+    options::EmulatorOptions,
+    stats::Journal,
+    token::TokenFactory,
 };
 
 /// The state behind the endpoints, the gateways and the handle.
@@ -22,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) nodes: Nodes,
     pub(crate) temp_dir: PathBuf,
     pub(crate) app_service_secret: String,
+    pub(crate) hosts: Hosts,
     /// The authority, known once its listener is bound.
     pub(crate) authority: OnceLock<String>,
 }
@@ -37,6 +45,7 @@ impl Shared {
             journal: Journal::default(),
             nodes: Nodes::new(),
             app_service_secret: crate::identity::secret(),
+            hosts: Hosts::new(&temp_dir),
             authority: OnceLock::new(),
             options,
             runtime,

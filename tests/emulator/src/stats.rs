@@ -120,7 +120,9 @@ pub struct TokenStats {
     pub served: u64,
     /// Answered with an error, or not answered.
     pub failed: u64,
-    /// Both, for each grant: `client_secret`, `client_assertion`, `imds`, `app_service`, `az`, `unknown`.
+    /// Both, for each grant: `client_secret`, `client_assertion`, `imds`, `app_service`, `arc`, `service_fabric`,
+    /// `cloud_shell`, `machine_learning`, `az`, `azd`, `pwsh`, `pipelines` (for the token that is exchanged),
+    /// `unknown`.
     pub by_grant: BTreeMap<String, GrantStats>,
     /// Each of them, in the order of their answers.
     pub requests: Vec<TokenRecord>,
@@ -148,6 +150,36 @@ pub struct TokenRecord {
     pub uti: Option<String>,
     /// The error or fault it ended in.
     pub error: Option<String>,
+    /// How it was asked.
+    pub request: WireRequest,
+}
+
+/// An HTTP request as it was read from the wire. For stand-ins of tools, the arguments are fields of the form.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireRequest {
+    /// The method.
+    pub method: String,
+    /// The path.
+    pub path: String,
+    /// The query, decoded.
+    pub query: Vec<(String, String)>,
+    /// The form in the body, decoded.
+    pub form: Vec<(String, String)>,
+    /// The headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+}
+
+impl WireRequest {
+    /// The first value with this name in the query or the form.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        let all = self.query.iter().chain(&self.form);
+        all.into_iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The first header with this name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
 }
 
 /// How a connection ended.

@@ -47,7 +47,7 @@ impl SigningKey {
 
     /// The claims of a token that this key signed; times and audience are the caller's to check.
     pub(crate) fn verify<T: serde::de::DeserializeOwned>(&self, token: &str) -> Option<T> {
-        verify_signature(token, &self.decoding)
+        verify_signature(token, Algorithm::RS256, &self.decoding)
     }
 
     pub(crate) fn jwk(&self) -> &Jwk {
@@ -55,9 +55,16 @@ impl SigningKey {
     }
 }
 
-/// The claims of an RS256 token signed with this key.
-pub(crate) fn verify_signature<T: serde::de::DeserializeOwned>(token: &str, key: &DecodingKey) -> Option<T> {
-    let mut validation = Validation::new(Algorithm::RS256);
+/// The claims of a token signed with this RSA key by RS256 or PS256.
+pub(crate) fn verify_signature<T: serde::de::DeserializeOwned>(
+    token: &str,
+    algorithm: Algorithm,
+    key: &DecodingKey,
+) -> Option<T> {
+    if !matches!(algorithm, Algorithm::RS256 | Algorithm::PS256) {
+        return None;
+    }
+    let mut validation = Validation::new(algorithm);
     validation.required_spec_claims.clear();
     validation.validate_exp = false;
     validation.validate_aud = false;

@@ -30,6 +30,10 @@ enum Outcome {
     Denied,
 }
 
+/// Each at its place, with its letter.
+const OUTCOMES: [(Outcome, char); 3] =
+    [(Outcome::Acknowledged, 'a'), (Outcome::Unknown, 'u'), (Outcome::Denied, 'd')];
+
 impl Outcome {
     fn of<T>(result: &Result<T, Error>) -> Self {
         match result {
@@ -41,7 +45,7 @@ impl Outcome {
 }
 
 /// What one writer has done.
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq)]
 struct Book {
     name: String,
     /// By the number of the record.
@@ -51,6 +55,7 @@ struct Book {
 
 /// What the writers share.
 struct Shared {
+    pause: Duration,
     stop: AtomicBool,
     acknowledged: AtomicU64,
     /// The last acknowledgement, and the longest time between two.
@@ -75,6 +80,15 @@ impl Shared {
         }
         Outcome::of(result)
     }
+
+    /// Lets others have their turn.
+    async fn pause(&self) {
+        if self.pause.is_zero() {
+            tokio::task::yield_now().await;
+        } else {
+            tokio::time::sleep(self.pause).await;
+        }
+    }
 }
 
 /// Writers under way.
@@ -86,7 +100,13 @@ pub struct Journal {
 impl Journal {
     /// Starts writers, two thirds of them with one command outstanding and the others with a pipeline.
     pub fn start(client: &Client, writers: usize) -> Self {
+        Self::paced(client, writers, Duration::ZERO)
+    }
+
+    /// As [`Journal::start`] for longer runs: each writer pauses between two commands, or pipelines.
+    pub fn paced(client: &Client, writers: usize, pause: Duration) -> Self {
         let shared = Arc::new(Shared {
+            pause,
             stop: AtomicBool::new(false),
             acknowledged: AtomicU64::new(0),
             pace: Mutex::new((Instant::now(), Duration::ZERO)),
@@ -127,17 +147,75 @@ impl Journal {
     /// # Panics
     /// When a command does not end, or a server holds what nobody has written.
     pub async fn audit(self, emulator: &Emulator) -> Row {
+        self.end().await.compare(emulator).await
+    }
+
+    /// Ends the writers and gives what they noted.
+    ///
+    /// # Panics
+    /// When a command does not end.
+    pub async fn end(self) -> Books {
         self.shared.stop.store(true, Ordering::Relaxed);
-        let mut row = Row::default();
+        let mut books = Vec::new();
         for writer in self.writers {
-            let book =
-                tokio::time::timeout(END, writer).await.expect("every command ends").expect("a writer");
+            let book = tokio::time::timeout(END, writer).await;
+            books.push(book.expect("every command ends").expect("a writer"));
+        }
+        Books { books, stall: self.shared.pace.lock().1 }
+    }
+}
+
+/// What all writers have noted. As text it can be compared by another process than the one that wrote.
+pub struct Books {
+    books: Vec<Book>,
+    stall: Duration,
+}
+
+impl Books {
+    /// Compares it with what the servers hold.
+    ///
+    /// # Panics
+    /// When a server holds what nobody has written.
+    pub async fn compare(self, emulator: &Emulator) -> Row {
+        let mut row = Row { stall: self.stall, ..Row::default() };
+        for book in self.books {
             let held = read(emulator, &book.log()).await;
             let count = read(emulator, &book.counter()).await;
             book.compare(&held, count.parse().unwrap_or_default(), &mut row);
         }
-        row.stall = self.shared.pace.lock().1;
         row
+    }
+
+    /// The longest stall in milliseconds, and a line for each writer.
+    pub fn text(&self) -> String {
+        let line = |book: &Book| {
+            let records: String = book.records.iter().map(|outcome| OUTCOMES[*outcome as usize].1).collect();
+            let [acknowledged, unknown, denied] = book.increments;
+            format!("{} {acknowledged} {unknown} {denied} {records}\n", book.name)
+        };
+        let stall = format!("{}\n", self.stall.as_millis());
+        std::iter::once(stall).chain(self.books.iter().map(line)).collect()
+    }
+
+    /// Reads what [`Books::text`] gave.
+    ///
+    /// # Panics
+    /// When it is anything else.
+    pub fn read(text: &str) -> Self {
+        let mut lines = text.lines();
+        let number = |word: &str| word.parse::<u64>().unwrap_or_else(|_| panic!("{word:?} in {text}"));
+        let stall = Duration::from_millis(number(lines.next().unwrap_or_default()));
+        let outcome = |letter| OUTCOMES.iter().find(|(_, other)| *other == letter).expect("an outcome").0;
+        let books = lines.map(|line| {
+            let words: Vec<&str> = line.split(' ').collect();
+            let [name, acknowledged, unknown, denied, records] = words[..] else { panic!("{line:?}") };
+            Book {
+                name: name.into(),
+                records: records.chars().map(outcome).collect(),
+                increments: [acknowledged, unknown, denied].map(number),
+            }
+        });
+        Self { books: books.collect(), stall }
     }
 }
 
@@ -194,8 +272,8 @@ async fn single(client: Client, shared: Arc<Shared>, mut book: Book) -> Book {
         let incremented = client.execute::<u64>(cmd("INCR").arg(&counter)).await;
         book.increments[shared.note(&incremented) as usize] += 1;
         // Where every command fails at once the others need the processor too.
-        if appended.is_err() {
-            tokio::task::yield_now().await;
+        if appended.is_err() || !shared.pause.is_zero() {
+            shared.pause().await;
         }
     }
     book
@@ -217,7 +295,7 @@ async fn piped(client: Client, shared: Arc<Shared>, mut book: Book) -> Book {
             book.records.push(shared.note(&pair[0]));
             book.increments[shared.note(&pair[1]) as usize] += 1;
         }
-        tokio::task::yield_now().await;
+        shared.pause().await;
     }
     book
 }
@@ -242,5 +320,19 @@ mod tests {
         assert_eq!(compared(&records, "0;2;", [1, 2, 1], 1), (0, 1, 0));
         assert_eq!(compared(&records, "0;1;1;", [1, 2, 1], 4), (0, 0, 2));
         assert_eq!(compared(&records, "0;", [1, 2, 1], 0), (1, 0, 0));
+    }
+
+    #[test]
+    fn books_are_read_as_they_were_written() {
+        use Outcome::{Acknowledged, Denied, Unknown};
+        let full = Book {
+            name: "1".into(),
+            records: vec![Acknowledged, Denied, Unknown, Unknown],
+            increments: [1, 2, 3],
+        };
+        let empty = Book { name: "2".into(), ..Book::default() };
+        let books = Books { books: vec![full, empty], stall: Duration::from_millis(7) };
+        let read = Books::read(&books.text());
+        assert_eq!((read.books, read.stall), (books.books, books.stall));
     }
 }

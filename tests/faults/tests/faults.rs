@@ -10,7 +10,7 @@ use std::time::Instant;
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
     let scale = Scale::from_env();
-    if kinds::names_child(scale).await {
+    if kinds::names_child(scale).await || kinds::clock_child().await {
         return ExitCode::SUCCESS;
     }
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();

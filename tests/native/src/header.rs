@@ -69,7 +69,9 @@ pub fn undocumented(header: &str) -> Vec<String> {
         }
         let member = inside && line.starts_with("    ") && !line.starts_with("     ");
         let constant = line.starts_with("#define KEYLESS_") && line != "#define KEYLESS_H";
-        let item = constant || line.starts_with("typedef ") || (line.contains("keyless_") && !line.starts_with([' ', '}']));
+        let item = constant
+            || line.starts_with("typedef ")
+            || (line.contains("keyless_") && !line.starts_with([' ', '}']));
         if (member || item) && !before.trim_end().ends_with("*/") {
             missing.push(line.to_owned());
         }

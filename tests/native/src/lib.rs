@@ -3,6 +3,7 @@
 #![allow(clippy::missing_panics_doc, reason = "a helper of tests panics where a test would")]
 
 pub mod header;
+pub mod install;
 pub mod nulls;
 pub mod suite;
 
@@ -48,7 +49,7 @@ pub struct Build<'a> {
 impl Build<'_> {
     /// Compiles a source below this crate, C99 or C++17 by its suffix, without a warning, and gives the program.
     pub fn compile(&self, source: &str) -> PathBuf {
-        let cpp = source.ends_with(".cpp");
+        let cpp = Path::new(source).extension().is_some_and(|suffix| suffix == "cpp");
         let (compiler, standard) = if cpp { ("c++", "-std=c++17") } else { ("cc", "-std=c99") };
         let directory = programs();
         // Tests run at the same time: each compiles to a name of its own.
@@ -126,6 +127,7 @@ pub fn run(mut command: Command) -> String {
     let output = command.output().expect("the program runs");
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{:?}: {}\n{printed}\n{errors}", command.get_program(), output.status);
+    let program = command.get_program().display();
+    assert!(output.status.success(), "{program}: {}\n{printed}\n{errors}", output.status);
     printed
 }

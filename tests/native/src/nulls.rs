@@ -45,7 +45,9 @@ fn valid(function: &Function, kind: &str, name: &str) -> String {
         "uint64_t *" => "&identity".into(),
         "double *" => "&number".into(),
         "bool *" => "&boolean".into(),
-        "const keyless_reply **" | "const keyless_completion **" => format!("&borrowed_{}", &handle["keyless_".len()..]),
+        "const keyless_reply **" | "const keyless_completion **" => {
+            format!("&borrowed_{}", &handle["keyless_".len()..])
+        }
         "uint64_t" => "20".into(),
         "int64_t" | "int" | "uint32_t" => "1".into(),
         "double" => "0.5".into(),
@@ -58,7 +60,9 @@ fn valid(function: &Function, kind: &str, name: &str) -> String {
         },
         _ if kind.ends_with("**") => format!("&made_{}", &handle["keyless_".len()..]),
         _ if kind.ends_with('*') => format!("one_{}", &handle["keyless_".len()..]),
-        _ if kind.ends_with("_callback") => format!("on_{}", &kind["keyless_".len()..kind.len() - "_callback".len()]),
+        _ if kind.ends_with("_callback") => {
+            format!("on_{}", &kind["keyless_".len()..kind.len() - "_callback".len()])
+        }
         "keyless_destructor" => "on_destruction".into(),
         _ => panic!("{} has a parameter {name} of the type {kind}: say what is valid for it", function.name),
     }
@@ -107,9 +111,9 @@ pub fn program(functions: &[Function]) -> String {
         let first = function.parameters.first().map_or("", |(kind, _)| kind);
         let consumes = function.name.ends_with("_free")
             || ["keyless_token_request_complete", "keyless_token_request_fail"].contains(&&*function.name);
-        let part = parts.iter_mut().find(|(_, handle, _)| {
-            handle.is_empty() || !consumes && first == format!("const {handle} *")
-        });
+        let part = parts
+            .iter_mut()
+            .find(|(_, handle, _)| handle.is_empty() || !consumes && first == format!("const {handle} *"));
         let (_, _, code) = part.expect("the last one takes all");
         if function.parameters.iter().any(|(kind, _)| is_pointer(kind)) {
             code.push_str(&call(function, None));

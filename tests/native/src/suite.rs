@@ -80,10 +80,19 @@ impl Program {
             Under::Valgrind => {
                 let mut watched = Command::new("valgrind");
                 watched
-                    .args(["--quiet", "--error-exitcode=99", "--leak-check=full", "--show-leak-kinds=definite"])
+                    .args([
+                        "--quiet",
+                        "--error-exitcode=99",
+                        "--leak-check=full",
+                        "--show-leak-kinds=definite",
+                    ])
                     // Otherwise it frees what leads to memory of threads that still run, and calls that memory lost.
                     .arg("--run-libc-freeres=no")
-                    .args(["--errors-for-leak-kinds=definite", "--num-callers=30", "--child-silent-after-fork=yes"])
+                    .args([
+                        "--errors-for-leak-kinds=definite",
+                        "--num-callers=30",
+                        "--child-silent-after-fork=yes",
+                    ])
                     .arg(&program);
                 for (name, value) in plain.get_envs() {
                     watched.env(name, value.unwrap_or_default());

@@ -55,7 +55,8 @@ fn the_header_compiles_alone_in_c99_and_cpp17() {
 fn everything_in_the_header_is_documented() {
     assert_eq!(undocumented(&text()), Vec::<String>::new());
     // The check itself finds what has no words.
-    let bare = "typedef enum {\n    KEYLESS_A = 1,\n} keyless_a;\n\nint keyless_b(void);\n#define KEYLESS_C 1\n";
+    let bare =
+        "typedef enum {\n    KEYLESS_A = 1,\n} keyless_a;\n\nint keyless_b(void);\n#define KEYLESS_C 1\n";
     assert_eq!(undocumented(bare).len(), 4);
 }
 

@@ -103,7 +103,10 @@ fn the_texts_of_the_troubleshooting_table_are_the_library_s() {
         for entry in std::fs::read_dir(folder).expect("core/src").flatten() {
             match entry.path() {
                 path if path.is_dir() => folders.push(path),
-                path => said.push_str(&std::fs::read_to_string(path).expect("a source file")),
+                path if path.extension().is_some_and(|suffix| suffix == "rs") => {
+                    said.push_str(&std::fs::read_to_string(path).expect("a source file"));
+                }
+                _ => {}
             }
         }
     }

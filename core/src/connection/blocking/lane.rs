@@ -52,7 +52,7 @@ impl Lane {
 
     /// How long its token is good for use; `None` without one.
     pub(super) fn usable(&self) -> Option<Duration> {
-        self.reauth.as_ref().map(|reauth| reauth.usable(SystemTime::now()))
+        self.reauth.as_ref().map(|reauth| reauth.usable(Instant::now(), SystemTime::now()))
     }
 
     /// Sends commands in one piece and waits for their replies. After an error the connection is closed.

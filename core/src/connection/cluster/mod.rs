@@ -386,6 +386,10 @@ impl Cluster {
         primaries
     }
 
+    fn has(&self, node: &Arc<Node>) -> bool {
+        self.table.read().nodes().any(|(_, other)| Arc::ptr_eq(other, node))
+    }
+
     /// The slots that a node serves.
     pub(crate) fn slots_of(&self, node: &Arc<Node>) -> BTreeSet<u16> {
         self.table.read().slots_of(node)
@@ -394,11 +398,6 @@ impl Cluster {
     /// The node that serves a slot.
     pub(crate) fn owner(&self, slot: u16) -> Option<Arc<Node>> {
         self.table.read().owner(slot, false).cloned()
-    }
-
-    /// Shard channels, which follow their slots.
-    pub(crate) fn shards(&self) -> &Shards {
-        &self.shards
     }
 
     /// Waits until each node's first connection is there or has failed.

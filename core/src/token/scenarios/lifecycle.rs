@@ -102,7 +102,7 @@ fn a_source_serves_callers_without_any_async_runtime() {
     let exp = expires_at.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
     let credential = Credential::custom("test", move |_| async move {
         sleep(Duration::from_millis(5)).await;
-        Ok::<_, Error>(AccessToken { secret: jwt(exp, 1).into(), expires_at })
+        Ok::<_, Error>(AccessToken { secret: jwt(0, exp, 1).into(), expires_at })
     });
     let source = TokenSource::new(credential, TokenSourceOptions::new()).unwrap();
     assert_eq!(source.get_blocking(WAIT).unwrap().generation, 1);

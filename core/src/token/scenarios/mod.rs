@@ -17,6 +17,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
 mod acquiring;
+mod clocks;
 mod lifecycle;
 mod renewing;
 
@@ -31,19 +32,33 @@ fn seconds(count: u64) -> Duration {
 #[derive(Debug)]
 struct TestClock {
     started: Instant,
-    moved: Mutex<Duration>,
+    /// For how long the machine, and tokio's clock, stood still.
+    suspended: Mutex<Duration>,
+    /// By how many seconds this machine's clock is ahead of the issuer's.
+    ahead: Mutex<i64>,
 }
 
 impl TestClock {
-    fn jump(&self, by: Duration) {
-        *self.moved.lock() += by;
+    fn suspend(&self, time: Duration) {
+        *self.suspended.lock() += time;
+    }
+
+    fn set_ahead(&self, seconds: i64) {
+        *self.ahead.lock() = seconds;
+    }
+
+    /// What the issuer's clock says.
+    fn issuer(&self) -> SystemTime {
+        // An arbitrary day, far enough from the epoch to go back from it.
+        SystemTime::UNIX_EPOCH + seconds(1_700_000_000) + self.started.elapsed() + *self.suspended.lock()
     }
 }
 
 impl Clock for TestClock {
     fn wall(&self) -> SystemTime {
-        // An arbitrary day, far enough from the epoch to go back from it.
-        SystemTime::UNIX_EPOCH + seconds(1_700_000_000) + self.started.elapsed() + *self.moved.lock()
+        let ahead = *self.ahead.lock();
+        let by = seconds(ahead.unsigned_abs());
+        if ahead < 0 { self.issuer() - by } else { self.issuer() + by }
     }
 }
 
@@ -99,8 +114,9 @@ impl TokenProvider for Script {
                     sleep(Duration::from_millis(20)).await;
                     let expires_at = self.clock.wall() + lifetime;
                     let uti = self.issued.fetch_add(1, Ordering::SeqCst);
-                    let exp = expires_at.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64().ceil();
-                    let token = AccessToken { secret: jwt(exp, uti).into(), expires_at };
+                    let issued = self.clock.issuer().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+                    let exp = (issued + lifetime).as_secs_f64().ceil();
+                    let token = AccessToken { secret: jwt(issued.as_secs(), exp, uti).into(), expires_at };
                     *self.last.lock() = Some(token.clone());
                     Ok(token)
                 }
@@ -116,8 +132,8 @@ impl TokenProvider for Script {
     }
 }
 
-fn jwt(exp: f64, uti: u32) -> String {
-    let payload = format!(r#"{{"oid":"object-1","uti":"{uti}","exp":{exp:.0}}}"#);
+fn jwt(iat: u64, exp: f64, uti: u32) -> String {
+    let payload = format!(r#"{{"oid":"object-1","uti":"{uti}","iat":{iat},"exp":{exp:.0}}}"#);
     format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(payload))
 }
 
@@ -140,7 +156,8 @@ fn stage(steps: impl Into<Vec<Step>>) -> Stage {
 }
 
 fn stage_with(steps: impl Into<Vec<Step>>, options: TokenSourceOptions) -> Stage {
-    let clock = Arc::new(TestClock { started: Instant::now(), moved: Mutex::default() });
+    let clock =
+        Arc::new(TestClock { started: Instant::now(), suspended: Mutex::default(), ahead: Mutex::default() });
     let script = Arc::new(Script {
         steps: Mutex::new(steps.into()),
         clock: Arc::clone(&clock),

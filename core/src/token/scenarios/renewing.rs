@@ -135,14 +135,70 @@ async fn a_refused_token_that_comes_back_unchanged_is_taken_back() {
     assert!(tokio::time::timeout(Duration::from_millis(1), tokens.changed()).await.is_err());
 }
 
+/// What the function of the application said yes or no to: ages and remaining lives.
+type Asked = Arc<Mutex<Vec<(Duration, Duration)>>>;
+
+/// A source whose function says yes when less than `remaining` of a token's life is left.
+fn asks_the_application(steps: impl Into<Vec<Step>>, remaining: Duration) -> (Stage, Asked) {
+    let asked = Asked::default();
+    let (kept, clock) = (Arc::clone(&asked), Arc::new(Mutex::new(None::<Arc<TestClock>>)));
+    let wall = Arc::clone(&clock);
+    let options = TokenSourceOptions::new().should_refresh(seconds(120), move |received, expires| {
+        let now = wall.lock().as_ref().unwrap().wall();
+        let (age, left) = (now.duration_since(received).unwrap(), expires.duration_since(now).unwrap());
+        kept.lock().push((age, left));
+        left < remaining
+    });
+    let stage = stage_with(steps, options);
+    *clock.lock() = Some(Arc::clone(&stage.clock));
+    (stage, asked)
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_machine_that_was_suspended_has_a_fresh_token_within_30_seconds() {
-    let stage = stage([Step::Issue(HOUR)]);
-    let mut tokens = stage.source.subscribe().unwrap();
-    tokens.changed().await.unwrap();
-    sleep(seconds(100)).await;
-    stage.clock.jump(HOUR * 8);
-    let woken = Instant::now();
-    assert_eq!(tokens.changed().await.unwrap().generation, 2);
-    assert!(woken.elapsed() <= seconds(31), "{:?}", woken.elapsed());
+async fn the_application_decides_when_a_token_is_replaced() {
+    let (stage, asked) = asks_the_application([Step::Issue(HOUR)], seconds(1200));
+    let mut following = stage.source.subscribe().unwrap();
+    let first = following.changed().await.unwrap();
+    let began = Instant::now();
+    let second = following.changed().await.unwrap();
+    assert_eq!((first.generation, second.generation), (1, 2));
+    let took = began.elapsed();
+    assert!((seconds(2400)..seconds(2530)).contains(&took), "{took:?}");
+    let asked = asked.lock();
+    // Every two minutes, with the token's own times.
+    assert!((20..=22).contains(&asked.len()), "{}", asked.len());
+    assert!(asked.iter().all(|(age, left)| *age + *left <= HOUR + seconds(1)), "{asked:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_application_that_never_wants_to_refresh_is_overruled_before_the_end() {
+    let (stage, _) = asks_the_application([Step::Issue(HOUR)], Duration::ZERO);
+    let mut following = stage.source.subscribe().unwrap();
+    following.changed().await.unwrap();
+    let began = Instant::now();
+    following.changed().await.unwrap();
+    let took = began.elapsed();
+    assert!((seconds(3290)..=seconds(3301)).contains(&took), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_application_that_always_wants_to_refresh_does_not_hammer() {
+    for steps in [vec![Step::Issue(HOUR)], vec![Step::Issue(HOUR), Step::Repeat]] {
+        let (stage, _) = asks_the_application(steps, HOUR * 2);
+        stage.source.get(WAIT).await.unwrap();
+        sleep(HOUR / 2).await;
+        let calls = stage.script.calls();
+        assert!((14..=17).contains(&calls), "{calls}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_the_application_is_a_yes() {
+    let options = TokenSourceOptions::new().should_refresh(seconds(120), |_, _| panic!("on purpose"));
+    let stage = stage_with([Step::Issue(HOUR)], options);
+    let mut following = stage.source.subscribe().unwrap();
+    following.changed().await.unwrap();
+    let began = Instant::now();
+    following.changed().await.unwrap();
+    assert!(began.elapsed() <= seconds(121), "{:?}", began.elapsed());
 }

@@ -9,9 +9,12 @@ use base64::{
 };
 use jsonwebtoken::{DecodingKey, Header};
 use serde::Deserialize;
+use serde_json::json;
+use std::time::Duration;
 
 use super::{Parameters, error::EntraError, parameter};
 use crate::{
+    error::Error,
     identity::ServicePrincipal,
     state::Shared,
     stats::now,
@@ -20,7 +23,7 @@ use crate::{
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// The audience of federated tokens, as Azure recommends it.
-pub(crate) const EXCHANGE_AUDIENCE: &str = "api://AzureADTokenExchange";
+const EXCHANGE_AUDIENCE: &str = "api://AzureADTokenExchange";
 
 // Clients disagree on padding.
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(
@@ -70,11 +73,17 @@ fn certificate(
     assertion: &str,
     header: &Header,
 ) -> Result<AssertionClaims, EntraError> {
-    let claims: AssertionClaims = principal
-        .certificates_der()
+    let (der, claims): (_, AssertionClaims) = principal
+        .certificates_der(header.x5c.is_some())
         .filter(|(_, der)| names(header, der))
-        .find_map(|(pem, _)| verify_signature(assertion, &DecodingKey::from_rsa_pem(pem.as_bytes()).ok()?))
+        .find_map(|(pem, der)| {
+            let key = DecodingKey::from_rsa_pem(pem.as_bytes()).ok()?;
+            Some((der, verify_signature(assertion, header.alg, &key)?))
+        })
         .ok_or_else(EntraError::unknown_certificate)?;
+    if !is_valid_now(&der) {
+        return Err(EntraError::expired_certificate());
+    }
     let authority = shared.authority();
     let audiences = [
         format!("{authority}/{tenant}/oauth2/v2.0/token"),
@@ -90,7 +99,7 @@ fn certificate(
     Ok(claims)
 }
 
-/// Whether the header names this certificate; at least one of `x5t#S256`, `x5t` and `x5c` has to.
+/// Whether the header names this certificate by at least one of `x5t#S256`, `x5t` and `x5c`, and no other one.
 fn names(header: &Header, der: &[u8]) -> bool {
     let thumbprint = |offered: &Option<String>, algorithm| {
         let bytes = offered
@@ -98,12 +107,14 @@ fn names(header: &Header, der: &[u8]) -> bool {
             .map(|text| URL_SAFE.decode(text).or_else(|_| BASE64_STANDARD.decode(text)).unwrap_or_default());
         bytes.map(|bytes| bytes == digest(algorithm, der).as_ref())
     };
-    let chain =
-        || header.x5c_der().ok().flatten().map(|chain| chain.first().is_some_and(|first| first == der));
-    thumbprint(&header.x5t_s256, &SHA256)
-        .or_else(|| thumbprint(&header.x5t, &SHA1_FOR_LEGACY_USE_ONLY))
-        .or_else(chain)
-        .unwrap_or(false)
+    let chain = header.x5c_der().ok().flatten().map(|chain| chain.first().is_some_and(|first| first == der));
+    let said =
+        [thumbprint(&header.x5t_s256, &SHA256), thumbprint(&header.x5t, &SHA1_FOR_LEGACY_USE_ONLY), chain];
+    said.contains(&Some(true)) && !said.contains(&Some(false))
+}
+
+fn is_valid_now(der: &[u8]) -> bool {
+    x509_parser::parse_x509_certificate(der).is_ok_and(|(_, certificate)| certificate.validity().is_valid())
 }
 
 /// A token of another issuer that the application trusts.
@@ -124,6 +135,16 @@ fn federated(
         return Err(EntraError::unknown_federated_subject(&claims.sub, &claims.aud));
     }
     Ok(claims)
+}
+
+/// A token of that issuer for this subject.
+pub(crate) fn federated_token(shared: &Shared, subject: &str, lifetime: Duration) -> Result<String, Error> {
+    let now = now();
+    federation_key()?.sign(&json!({
+        "iss": issuer(shared), "sub": subject, "aud": EXCHANGE_AUDIENCE,
+        "iat": whole_seconds(now), "nbf": whole_seconds(now),
+        "exp": whole_seconds((now + lifetime.as_secs_f64()).ceil()),
+    }))
 }
 
 /// The emulator's own issuer of federated tokens.

@@ -124,6 +124,16 @@ impl EntraError {
         )
     }
 
+    pub(super) fn expired_certificate() -> Self {
+        Self::new(
+            401,
+            "invalid_client",
+            700_027,
+            "The certificate with identifier used to sign the client assertion is expired on application. [Reason - \
+             The key used is expired.]",
+        )
+    }
+
     pub(super) fn bad_assertion_signature() -> Self {
         Self::new(401, "invalid_client", 50013, "Assertion failed signature validation.")
     }

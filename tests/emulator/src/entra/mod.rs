@@ -4,6 +4,7 @@ pub(crate) mod assertion;
 mod client_secret;
 mod discovery;
 pub(crate) mod error;
+mod pipelines;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -21,6 +22,7 @@ use crate::{
     identity::{ServicePrincipal, Subject},
     issue::TokenRequest,
     state::Shared,
+    stats::WireRequest,
     token::{RESOURCE, RESOURCE_ID},
 };
 use error::EntraError;
@@ -36,6 +38,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/{tenant}/oauth2/v2.0/token", post(token))
         .route("/federation/.well-known/openid-configuration", get(discovery::federation_configuration))
         .route("/federation/keys", get(discovery::federation_keys))
+        .route("/pipelines/oidctoken", post(pipelines::oidc_token))
         .with_state(shared)
 }
 
@@ -43,6 +46,7 @@ async fn token(
     State(shared): State<Arc<Shared>>,
     Path(tenant): Path<String>,
     Extension(scissors): Extension<Scissors>,
+    Extension(wire): Extension<Arc<WireRequest>>,
     headers: HeaderMap,
     form: Result<Form<Parameters>, FormRejection>,
 ) -> Response {
@@ -54,7 +58,7 @@ async fn token(
     } else {
         "unknown"
     };
-    let request = TokenRequest { shared: &shared, grant, scissors: &scissors };
+    let request = TokenRequest { shared: &shared, grant, scissors: &scissors, wire: &wire };
     let spoil = match request.meet_fault().await {
         Ok(spoil) => spoil,
         Err(answer) => return answer,

@@ -1,6 +1,7 @@
 //! The faults: each a function that injects one kind under load and gives its row of the table.
 
 mod certificate;
+mod clock;
 mod cluster;
 mod names;
 mod network;
@@ -8,6 +9,7 @@ mod server;
 mod sign_in;
 mod subscribers;
 
+pub use clock::child as clock_child;
 pub use names::child as names_child;
 
 use crate::report::Row;
@@ -38,6 +40,7 @@ faults![
     certificate::certificate_replaced,
     certificate::authority_replaced,
     sign_in::token_endpoint_down,
+    clock::clock_jumps,
     subscribers::token_lives_with_subscribers,
     subscribers::token_lives_with_resp2_subscribers,
     cluster::cluster_failover,

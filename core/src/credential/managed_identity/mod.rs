@@ -1,21 +1,27 @@
-//! Managed identity: the metadata service of virtual machines and AKS (IMDS), and the one of App Service,
-//! Functions and Container Apps. Asked directly: `azure_identity` 1.0 fixes the address of IMDS, retries it by
-//! itself for 72 s, and knows no resource id on App Service.
+//! Managed identity: the identity that Azure gives to the machine or app that this runs on. The services that hand
+//! out its tokens are asked directly: `azure_identity` 1.0 fixes the address of IMDS, retries it by itself for 72 s, knows
+//! no resource id on App Service, and none of the rarer services.
 //!
-//! Sources: "How to use managed identities on an Azure VM to acquire an access token" and "How to use managed
-//! identities for App Service and Azure Functions: REST endpoint reference", Microsoft Learn.
+//! Which service and how it is asked is in `service`, what it answers in `reply`.
 
-use super::answer::{Answer, one_line};
-use super::http::{Http, reason};
+mod arc;
+mod reply;
+mod service;
+
+use super::answer::Answer;
+use super::http::{Http, METADATA_CONNECT_TIMEOUT, reason};
 use super::{AccessToken, Credential, CredentialOptions, TokenFuture, TokenProvider, TokenRequest};
 use crate::error::{Error, ErrorCode, Result};
 use crate::secret::Secret;
-use reqwest::{RequestBuilder, Response, Url};
-use serde::Deserialize;
+use reply::{TokenBody, explain};
+use reqwest::{Response, StatusCode};
+use service::Service;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 pub(super) const NAME: &str = "managed identity";
+
+const ELSEWHERE: &str = "Run this on an Azure resource with a managed identity, or use another credential.";
 
 /// Which of the managed identities of this resource to use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,8 +47,8 @@ impl ManagedIdentityId {
 }
 
 impl Credential {
-    /// A managed identity of the virtual machine, scale set, AKS node, App Service, function or container app
-    /// that this runs on.
+    /// A managed identity of what this runs on: virtual machine, scale set, AKS node, App Service, function,
+    /// container app, machine with Azure Arc, node of Service Fabric, Cloud Shell, Azure Machine Learning.
     ///
     /// Fails with [`ErrorCode::InvalidOption`] on an empty id.
     pub fn managed_identity(id: ManagedIdentityId) -> Result<Self> {
@@ -69,92 +75,66 @@ pub(super) struct ManagedIdentity {
     http: Arc<Http>,
 }
 
-/// Where to ask, as the environment says.
-#[derive(Debug, PartialEq)]
-enum Service {
-    Imds { host: String },
-    AppService { endpoint: String, header: Secret },
-}
-
 impl ManagedIdentity {
     pub(super) fn new(id: ManagedIdentityId, options: &CredentialOptions, http: Arc<Http>) -> Self {
         Self { id, options: options.clone(), http }
     }
 
-    fn service(&self) -> Result<Service> {
-        let get = |name| self.options.environment.get(name);
-        let unsupported = |what: &str| {
-            Err(Error::new(
-                ErrorCode::CredentialUnavailable,
-                format!("The managed identity of {what} is not supported."),
-                "Use another credential here, such as a client secret.",
-            ))
-        };
-        match (get("IDENTITY_ENDPOINT"), get("IDENTITY_HEADER")) {
-            (Some(_), Some(_)) if get("IDENTITY_SERVER_THUMBPRINT").is_some() => {
-                unsupported("Service Fabric")
-            }
-            (Some(endpoint), Some(header)) => Ok(Service::AppService { endpoint, header: header.into() }),
-            (Some(_), None) if get("IMDS_ENDPOINT").is_some() => unsupported("Azure Arc"),
-            (None, _) if get("MSI_ENDPOINT").is_some() => {
-                unsupported("Cloud Shell and Azure Machine Learning")
-            }
-            _ => Ok(Service::Imds { host: self.options.metadata() }),
-        }
+    fn service(&self) -> Service {
+        Service::found(&self.options.environment, &self.options)
     }
 
-    fn request(&self, service: &Service, scope: &str) -> Result<RequestBuilder> {
-        let resource = scope.strip_suffix("/.default").unwrap_or(scope);
-        let (base, version, resource_id) = match service {
-            Service::Imds { host } => {
-                let base = format!("{}/metadata/identity/oauth2/token", host.trim_end_matches('/'));
-                (base, "2018-02-01", "msi_res_id")
-            }
-            Service::AppService { endpoint, .. } => (endpoint.clone(), "2019-08-01", "mi_res_id"),
-        };
-        let mut query = vec![("api-version", version), ("resource", resource)];
-        match &self.id {
-            ManagedIdentityId::SystemAssigned => {}
-            ManagedIdentityId::ClientId(id) => query.push(("client_id", id)),
-            ManagedIdentityId::ObjectId(id) => query.push(("object_id", id)),
-            ManagedIdentityId::ResourceId(id) => query.push((resource_id, id)),
+    /// Whether there is somebody to ask, found out within a second, without asking for a token: outside Azure a
+    /// request to IMDS may get lost instead of being refused.
+    ///
+    /// Fails with [`ErrorCode::CredentialUnavailable`].
+    pub(super) async fn probe(&self) -> Result<()> {
+        let Service::Imds { host } = self.service() else { return Ok(()) };
+        // Without the header that real requests have, IMDS refuses it at once; any answer will do.
+        let url = format!("{}?api-version=2018-02-01", Service::imds_url(&host));
+        let request = self.http.metadata()?.get(url).timeout(METADATA_CONNECT_TIMEOUT);
+        let response = request.send().await.map_err(|error| unreachable(&host, error).retryable(false))?;
+        // Docker Desktop answers in the place of those that it cannot reach.
+        let is_docker = response.status() == StatusCode::FORBIDDEN
+            && response.text().await.is_ok_and(|text| text.contains("unreachable"));
+        if !is_docker {
+            return Ok(());
         }
-        let url = Url::parse_with_params(&base, query).map_err(|_| {
-            Error::new(
-                ErrorCode::InvalidOption,
-                format!("\"{base}\" is not a URL to ask for a managed identity."),
-                "Correct metadata_host, AZURE_POD_IDENTITY_AUTHORITY_HOST or IDENTITY_ENDPOINT.",
-            )
-        })?;
-        let request = self.http.metadata()?.get(url);
-        Ok(match service {
-            Service::Imds { .. } => request.header("Metadata", "true"),
-            Service::AppService { header, .. } => request.header("X-IDENTITY-HEADER", header.expose()),
-        })
+        Err(Error::new(
+            ErrorCode::CredentialUnavailable,
+            format!("No managed identity endpoint answered at {host}: a proxy says that it is unreachable."),
+            ELSEWHERE,
+        ))
     }
 
     async fn ask(&self, scope: &str) -> Result<AccessToken> {
-        let service = self.service()?;
-        let host = match &service {
-            Service::Imds { host } => host,
-            Service::AppService { endpoint, .. } => endpoint,
-        };
-        let response = self.request(&service, scope)?.send().await;
-        let response = response.map_err(|error| unreachable(host, error))?;
-        if !response.status().is_success() {
-            return Err(refusal(host, response).await);
+        let service = self.service();
+        let label = service.label();
+        let resource = scope.strip_suffix("/.default").unwrap_or(scope);
+        let request = || service.request(&self.http, &self.id, resource);
+        let mut response = request()?.send().await.map_err(|error| unreachable(&label, error))?;
+        let is_arc = matches!(service, Service::AzureArc { .. });
+        if is_arc && response.status() == StatusCode::UNAUTHORIZED {
+            let key = self.answer_of_arc(&response)?;
+            let answered = request()?.header("Authorization", format!("Basic {}", key.expose()));
+            response = answered.send().await.map_err(|error| unreachable(&label, error))?;
         }
-        let body = response.bytes().await.map_err(|error| unreachable(host, error))?;
-        // Why serde refused it could quote the token: not repeated.
-        let body: TokenBody = serde_json::from_slice(&body).map_err(|_| {
-            Error::new(
-                ErrorCode::CredentialUnavailable,
-                format!("{host} answered with something that is not a managed identity's token."),
-                "This does not seem to be Azure's metadata service; use another credential here.",
-            )
-        })?;
-        let expires_at = body.expires_at(SystemTime::now());
-        Ok(AccessToken { secret: body.access_token.into(), expires_at })
+        if !response.status().is_success() {
+            return Err(refusal(&label, response).await);
+        }
+        let body = response.bytes().await.map_err(|error| unreachable(&label, error))?;
+        let body = TokenBody::read(&label, &body)?;
+        if is_arc {
+            body.confirms(&self.id)?;
+        }
+        Ok(body.into_token(SystemTime::now()))
+    }
+
+    fn answer_of_arc(&self, response: &Response) -> Result<Secret> {
+        let challenge = response.headers().get("www-authenticate").and_then(|value| value.to_str().ok());
+        let directory = self.options.arc_token_directory.clone();
+        let directory = directory.or_else(|| arc::key_directory(self.options.environment.get("PROGRAMDATA")));
+        arc::answer(challenge.unwrap_or_default(), &directory.unwrap_or_default())
     }
 }
 
@@ -168,84 +148,22 @@ impl TokenProvider for ManagedIdentity {
     }
 }
 
-/// The success body; numbers come as text from IMDS and as either from others.
-#[derive(Deserialize)]
-struct TokenBody {
-    access_token: String,
-    #[serde(default)]
-    expires_on: Option<Number>,
-    #[serde(default)]
-    expires_in: Option<Number>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Number {
-    Number(u64),
-    Text(String),
-}
-
-impl Number {
-    fn seconds(&self) -> Option<Duration> {
-        match self {
-            Self::Number(seconds) => Some(*seconds),
-            Self::Text(text) => text.parse().ok(),
-        }
-        .map(Duration::from_secs)
-    }
-}
-
-impl TokenBody {
-    fn expires_at(&self, now: SystemTime) -> SystemTime {
-        let at = self.expires_on.as_ref().and_then(Number::seconds);
-        let at = at.and_then(|at| SystemTime::UNIX_EPOCH.checked_add(at));
-        let after = self.expires_in.as_ref().and_then(Number::seconds);
-        // Without either the token's own claim decides; a day is what Azure issues.
-        at.or_else(|| now.checked_add(after?)).unwrap_or(now + Duration::from_hours(24))
-    }
-}
-
 /// No answer: outside Azure there is nobody to give one, inside it passes.
 fn unreachable(host: &str, error: reqwest::Error) -> Error {
     Error::new(
         ErrorCode::CredentialUnavailable,
         format!("No managed identity endpoint answered at {host}: {}.", reason(&error.without_url())),
-        "Run this on an Azure resource with a managed identity, or use another credential.",
+        ELSEWHERE,
     )
     .retryable(true)
 }
 
-async fn refusal(host: &str, response: Response) -> Error {
+async fn refusal(label: &str, response: Response) -> Error {
     let status = response.status().as_u16();
     let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
     let retry_after = retry_after.map(str::to_owned);
     let body = response.bytes().await.unwrap_or_default();
-    explain(host, &Answer::new(status, retry_after.as_deref(), &body))
-}
-
-/// What a refusal of the metadata service means. It asks to be tried again on 404, 410, 429 and 5xx.
-fn explain(host: &str, answer: &Answer) -> Error {
-    let status = answer.status;
-    let text = answer.body.as_ref().map(|body| format!(" {}", one_line(&body.text()))).unwrap_or_default();
-    if matches!(status, 429 | 500..) || (matches!(status, 404 | 410) && answer.body.is_some()) {
-        return Error::new(
-            ErrorCode::TokenEndpointUnavailable,
-            format!("The managed identity endpoint at {host} answered {status}.{text}"),
-            "It is tried again; right after a start or an assignment this passes.",
-        )
-        .after(answer.retry_after);
-    }
-    let advice = match (status, &answer.body) {
-        (400, Some(_)) => {
-            "Assign the managed identity to this Azure resource (Identity, in the portal), or correct its id."
-        }
-        _ => "This does not seem to be Azure's metadata service; use another credential here.",
-    };
-    Error::new(
-        ErrorCode::CredentialUnavailable,
-        format!("The managed identity endpoint at {host} answered {status}.{text}"),
-        advice,
-    )
+    explain(label, &Answer::new(status, retry_after.as_deref(), &body))
 }
 
 #[cfg(test)]
@@ -254,6 +172,7 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::TcpListener;
     use std::thread;
+    use std::time::Duration;
 
     /// Answers one request and returns it.
     fn serve(
@@ -349,27 +268,6 @@ mod tests {
             let error = ask(options, ManagedIdentityId::SystemAssigned).await.unwrap_err();
             assert_eq!(error.code(), ErrorCode::CredentialUnavailable);
             assert!(!format!("{error:?}").contains("hunter2"));
-        }
-    }
-
-    #[tokio::test]
-    async fn hosts_with_another_protocol_are_named() {
-        for (variables, name) in [
-            (vec![("IDENTITY_ENDPOINT", "x"), ("IMDS_ENDPOINT", "x")], "Azure Arc"),
-            (vec![("MSI_ENDPOINT", "x")], "Cloud Shell"),
-            (
-                vec![
-                    ("IDENTITY_ENDPOINT", "x"),
-                    ("IDENTITY_HEADER", "x"),
-                    ("IDENTITY_SERVER_THUMBPRINT", "x"),
-                ],
-                "Service Fabric",
-            ),
-        ] {
-            let options = CredentialOptions::new().in_environment(&variables);
-            let error = ask(options, ManagedIdentityId::SystemAssigned).await.unwrap_err();
-            assert_eq!(error.code(), ErrorCode::CredentialUnavailable);
-            assert!(error.message().contains(name), "{error}");
         }
     }
 

@@ -1,4 +1,6 @@
-//! The managed identity endpoints: IMDS of a virtual machine and that of App Service.
+//! The managed identity endpoints: IMDS of a virtual machine and that of App Service; the rarer ones are in `hosts`.
+
+pub(crate) mod hosts;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -21,7 +23,7 @@ use crate::{
     identity::ManagedIdentity,
     issue::TokenRequest,
     state::Shared,
-    stats::now,
+    stats::{WireRequest, now},
     token::{IssuedToken, RESOURCE, RESOURCE_ID, whole_seconds},
 };
 
@@ -40,6 +42,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/metadata/identity/oauth2/token", get(imds))
         .route("/msi/token", get(app_service))
+        .merge(hosts::router())
         .with_state(shared)
 }
 
@@ -48,10 +51,15 @@ type Parameters = Query<HashMap<String, String>>;
 async fn imds(
     State(shared): State<Arc<Shared>>,
     Extension(scissors): Extension<Scissors>,
+    Extension(wire): Extension<Arc<WireRequest>>,
     headers: HeaderMap,
     Query(query): Parameters,
 ) -> Response {
-    let request = TokenRequest { shared: &shared, grant: "imds", scissors: &scissors };
+    let request = TokenRequest { shared: &shared, grant: "imds", scissors: &scissors, wire: &wire };
+    // Nothing else tells whether this is IMDS at all.
+    if !headers.contains_key("metadata") && !query.contains_key("resource") {
+        return (StatusCode::BAD_REQUEST, Json(json!({"error": "invalid_request"}))).into_response();
+    }
     if headers.get("metadata").is_none_or(|value| !value.as_bytes().eq_ignore_ascii_case(b"true")) {
         return bad_request(&request, StatusCode::BAD_REQUEST, "Required metadata header not specified");
     }
@@ -69,10 +77,11 @@ async fn imds(
 async fn app_service(
     State(shared): State<Arc<Shared>>,
     Extension(scissors): Extension<Scissors>,
+    Extension(wire): Extension<Arc<WireRequest>>,
     headers: HeaderMap,
     Query(query): Parameters,
 ) -> Response {
-    let request = TokenRequest { shared: &shared, grant: "app_service", scissors: &scissors };
+    let request = TokenRequest { shared: &shared, grant: "app_service", scissors: &scissors, wire: &wire };
     if headers.get("x-identity-header").is_none_or(|value| value != shared.app_service_secret.as_str()) {
         return bad_request(&request, StatusCode::UNAUTHORIZED, "X-IDENTITY-HEADER is missing or wrong");
     }
@@ -155,6 +164,8 @@ fn body(token: &IssuedToken, identity: &ManagedIdentity, resource: &str) -> Valu
     json!({
         "access_token": token.access_token,
         "client_id": identity.client_id,
+        "object_id": identity.oid,
+        "msi_res_id": identity.resource_id,
         "expires_in": token.expires_in().to_string(),
         "expires_on": token.expires_on.to_string(),
         "ext_expires_in": token.expires_in().to_string(),

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The emulator's stand-in for the Azure CLI, for a machine that has curl or python3.
+# The emulator's stand-in for a tool such as the Azure CLI, for a machine that has curl or python3.
 PATH="$PATH:/usr/local/bin:/usr/bin:/bin"
-url='@CONTROL@/az'
+url='@CONTROL@/tools/@TOOL@'
 if command -v curl >/dev/null; then
     for argument do
         shift
