@@ -1775,8 +1775,8 @@ keyless_status keyless_subscription_new(const keyless_client *client,
 /**
  * Subscribes to `count` names of a type (a `keyless_channel_type`) and waits for the server's confirmation.
  *
- * `lengths` gives the length of each name in bytes; with NULL every name ends with a NUL. Fails with the server's
- * refusal (`KEYLESS_NO_PERMISSION` ...), with `KEYLESS_TIMEOUT` if no confirmation comes within the option
+ * `lengths` gives the length of each name in bytes; with NULL every name ends with a NUL. Fails with
+ * `KEYLESS_INVALID_COMMAND` for a name beyond 512 MiB, with the server's refusal (`KEYLESS_NO_PERMISSION` ...), with `KEYLESS_TIMEOUT` if no confirmation comes within the option
  * `command_timeout` (the subscription is made as soon as it can be), or with `KEYLESS_CLOSED`.
  */
 keyless_status keyless_subscription_subscribe(const keyless_subscription *subscription,
