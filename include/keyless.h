@@ -702,7 +702,9 @@ void keyless_completions_free(keyless_completions *completions);
 /**
  * A credential of a kind, named as in README.md, such as `managed_identity`, `client_secret`, `default`.
  *
- * Its options are set with `keyless_credential_set`. The caller frees `*credential`. Fails with
+ * Its options are set with `keyless_credential_set`. `access_key` stands for the cache's key: its option `password`, or
+ * the `password` of the client's options, or nobody. `custom` and `client_assertion` need a callback, and have
+ * functions of their own. The caller frees `*credential`. Fails with
  * `KEYLESS_INVALID_OPTION` for an unknown kind; the error names the nearest known one. Any thread.
  */
 keyless_status keyless_credential_new(const char *kind,
@@ -742,6 +744,20 @@ keyless_status keyless_credential_custom(const char *name,
                                          keyless_destructor destructor,
                                          keyless_credential **credential,
                                          keyless_error **error);
+
+/**
+ * An application (service principal) that proves itself with assertions that a callback makes: signed JWTs, or tokens of
+ * another identity that the application trusts.
+ *
+ * Its options (`tenant_id`, `client_id` ...) are set with `keyless_credential_set`. The callback answers with the
+ * assertion in place of a token; its scope is empty, and the time that it expires does not matter. Otherwise as
+ * `keyless_credential_custom`.
+ */
+keyless_status keyless_credential_client_assertion(keyless_credential_callback callback,
+                                                   void *user_data,
+                                                   keyless_destructor destructor,
+                                                   keyless_credential **credential,
+                                                   keyless_error **error);
 
 /**
  * The scope that the token must have, in UTF-8, not ended by a NUL. Borrowed from the request. NULL for NULL.
@@ -1333,6 +1349,22 @@ keyless_status keyless_options_set_tenant_id(keyless_options *options,
                                              keyless_error **error);
 
 /**
+ * What the default chain of credentials consists of: `prod`, `dev`, or one kind's name. Default: all kinds.
+ */
+keyless_status keyless_options_set_token_credentials(keyless_options *options,
+                                                     const char *token_credentials,
+                                                     size_t token_credentials_length,
+                                                     keyless_error **error);
+
+/**
+ * Whether an access key is used only if no token can be had when a client connects. Default false: where
+ * there is a key, it signs in.
+ */
+keyless_status keyless_options_set_access_key_fallback(keyless_options *options,
+                                                       bool access_key_fallback,
+                                                       keyless_error **error);
+
+/**
  * The application's secret. Default none.
  */
 keyless_status keyless_options_set_client_secret(keyless_options *options,
@@ -1538,6 +1570,16 @@ bool keyless_reply_pair(const keyless_reply *reply,
 keyless_error *keyless_reply_error(const keyless_reply *reply);
 
 /**
+ * The error of whoever wanted another type: `KEYLESS_UNEXPECTED_REPLY`, with what the reply is and `wanted`, such as
+ * `a whole number`; of a part of type `KEYLESS_REPLY_ERROR` the same as `keyless_reply_error`. The caller frees it.
+ *
+ * For wrappers in other languages, so that all say the same. A reply of NULL stands for a part that does not exist.
+ */
+keyless_error *keyless_reply_unexpected(const keyless_reply *reply,
+                                        const char *wanted,
+                                        size_t wanted_length);
+
+/**
  * A reply of its own from a borrowed one or a part, to keep it. Shares the memory of what was received. The caller
  * frees it. NULL for NULL.
  */
@@ -1733,8 +1775,8 @@ keyless_status keyless_subscription_new(const keyless_client *client,
 /**
  * Subscribes to `count` names of a type (a `keyless_channel_type`) and waits for the server's confirmation.
  *
- * `lengths` gives the length of each name in bytes; with NULL every name ends with a NUL. Fails with the server's
- * refusal (`KEYLESS_NO_PERMISSION` ...), with `KEYLESS_TIMEOUT` if no confirmation comes within the option
+ * `lengths` gives the length of each name in bytes; with NULL every name ends with a NUL. Fails with
+ * `KEYLESS_INVALID_COMMAND` for a name beyond 512 MiB, with the server's refusal (`KEYLESS_NO_PERMISSION` ...), with `KEYLESS_TIMEOUT` if no confirmation comes within the option
  * `command_timeout` (the subscription is made as soon as it can be), or with `KEYLESS_CLOSED`.
  */
 keyless_status keyless_subscription_subscribe(const keyless_subscription *subscription,

@@ -74,9 +74,9 @@ static bool round_trip(const keyless_client *client, unsigned long number)
 int main(int argc, char **argv)
 {
     const long seconds = argc > 1 ? atol(argv[1]) : 0;
-    const time_t start = time(NULL);
     const struct timespec pause = {0, 100 * 1000 * 1000};
     unsigned long rounds = 0, failed = 0;
+    time_t start;
     keyless_options *options = NULL;
     keyless_client *client = NULL;
     keyless_error *error = NULL;
@@ -96,6 +96,7 @@ int main(int argc, char **argv)
     if ((error = keyless_client_last_error(client)) != NULL) {
         complain(error);
     }
+    start = time(NULL);
     while (seconds == 0 || time(NULL) - start < seconds) {
         failed += !round_trip(client, ++rounds);
         nanosleep(&pause, NULL);

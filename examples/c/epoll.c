@@ -5,14 +5,15 @@
  *
  * The loop watches four descriptors: a timer, standard input, the client's completions and a subscription's messages.
  * Ten times a second the timer submits an INCR and a PUBLISH, whose message comes back over the subscription. A line of
- * standard input is sent as a command, its words being the arguments, and the reply is printed. It ends with the time or
- * with standard input; its result is 0 if no command failed and every message arrived.
+ * standard input is sent as a command, its words being the arguments, and the reply is printed. It ends with the time
+ * or with standard input; its result is 0 if no command failed and every message arrived.
  */
 #define _POSIX_C_SOURCE 200809L
 
 #include <errno.h>
 #include <inttypes.h>
 #include <keyless.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -113,7 +114,7 @@ static void submit(struct loop *loop, size_t argc, const char *const *argv, cons
 }
 
 /* Takes what has been answered. The descriptor stays readable while more waits, so one batch per turn is enough. */
-static size_t on_completions(struct loop *loop)
+static bool on_completions(struct loop *loop)
 {
     const keyless_completion *list = NULL;
     keyless_error *error = NULL;
@@ -122,7 +123,7 @@ static size_t on_completions(struct loop *loop)
     if (keyless_client_drain(loop->client, loop->completions, BATCH, &list, &count, &error) != KEYLESS_OK) {
         complain(error);
         loop->ends = true;
-        return 0;
+        return false;
     }
     for (index = 0; index < count; index++) {
         /* Replies and errors are borrowed from the completions until the next drain. */
@@ -140,7 +141,7 @@ static size_t on_completions(struct loop *loop)
             loop->published++;
         }
     }
-    return count;
+    return true;
 }
 
 /* Takes all messages that wait: the descriptor is readable again only when another one comes. */
@@ -234,16 +235,22 @@ static bool connect_and_subscribe(struct loop *loop)
     const char *channels[] = {"example:ticks"};
     keyless_options *options = NULL;
     keyless_error *error = NULL;
-    bool done = keyless_options_from_env(&options, &error) == KEYLESS_OK &&
-                keyless_client_connect(options, NULL, &loop->client, &error) == KEYLESS_OK &&
-                keyless_subscription_new(loop->client, 0, KEYLESS_DROP_OLDEST, &loop->subscription, &error) == KEYLESS_OK &&
-                keyless_subscription_subscribe(loop->subscription, KEYLESS_CHANNEL, 1, channels, NULL, &error) == KEYLESS_OK;
+    keyless_status status = keyless_options_from_env(&options, &error);
 
-    keyless_options_free(options);
-    if (!done) {
+    if (status == KEYLESS_OK) {
+        status = keyless_client_connect(options, NULL, &loop->client, &error);
+        keyless_options_free(options);
+    }
+    if (status == KEYLESS_OK) {
+        status = keyless_subscription_new(loop->client, 0, KEYLESS_DROP_OLDEST, &loop->subscription, &error);
+    }
+    if (status == KEYLESS_OK) {
+        status = keyless_subscription_subscribe(loop->subscription, KEYLESS_CHANNEL, 1, channels, NULL, &error);
+    }
+    if (status != KEYLESS_OK) {
         complain(error);
     }
-    return done;
+    return status == KEYLESS_OK;
 }
 
 static void run(struct loop *loop, long seconds)
@@ -275,6 +282,7 @@ static void run(struct loop *loop, long seconds)
 int main(int argc, char **argv)
 {
     const struct itimerspec tenth = {{0, 100 * 1000 * 1000}, {0, 100 * 1000 * 1000}};
+    struct pollfd completions = {0};
     static struct loop loop;
     keyless_message *last = NULL;
 
@@ -296,11 +304,10 @@ int main(int argc, char **argv)
 
     run(&loop, argc > 1 ? atol(argv[1]) : 0);
 
-    /* The last messages: wait for those that were published before the client closes. */
-    while (loop.answered < loop.submitted) {
-        struct epoll_event event;
-        epoll_wait(loop.epoll, &event, 1, 10);
-        on_completions(&loop);
+    /* What is under way: each submission ends, at the latest by its time limit. */
+    completions.fd = keyless_client_fd(loop.client);
+    completions.events = POLLIN;
+    while (loop.answered < loop.submitted && poll(&completions, 1, -1) == 1 && on_completions(&loop)) {
     }
     while (loop.received < loop.published &&
            keyless_subscription_next(loop.subscription, 1000, &last, NULL) == KEYLESS_OK && last != NULL) {

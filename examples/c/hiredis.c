@@ -8,8 +8,8 @@
  * come from a keyless_token_source. The third is an AUTH like any other command, sent by the thread that owns the
  * redisContext: hiredis' contexts belong to one thread, so keyless' callback only rings a bell, here a pipe.
  *
- * Sends a SET and a GET a hundred times a second over one TLS connection until the time is over (without one: for ever);
- * its result is 0 if no command failed.
+ * Sends a SET and a GET a hundred times a second over one TLS connection until the time is over (without one: for
+ * ever); its result is 0 if no command failed.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -18,6 +18,7 @@
 #include <hiredis/hiredis_ssl.h>
 #include <keyless.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -28,7 +29,7 @@
 #endif
 
 struct session {
-    const char *host;
+    char host[256];
     int port;
     keyless_token_source *source;
     redisSSLContext *tls;
@@ -84,7 +85,9 @@ static bool sign_in(struct session *session)
         session->sign_ins++;
         printf("signed in with token %llu\n", (unsigned long long)session->generation);
         fflush(stdout);
-    } else if (reply != NULL) {
+    } else if (reply == NULL) {
+        fprintf(stderr, "AUTH: %s\n", session->redis->errstr);
+    } else {
         fprintf(stderr, "AUTH: %s\n", reply->str);
         /* Perhaps the token is to blame: keyless asks for another one, and rings when it is there. */
         keyless_token_source_reject(session->source, keyless_token_generation(token));
@@ -196,19 +199,32 @@ static void run(struct session *session, long seconds)
     }
 }
 
+/* `host:port`, with Azure's port where the environment names none, split for hiredis. */
+static keyless_status find_endpoint(struct session *session, const keyless_options *options, keyless_error **error)
+{
+    size_t length = 0;
+    keyless_status status = keyless_options_get(options, KEYLESS_TEXT("endpoint"), session->host, sizeof session->host,
+                                                &length, error);
+    char *colon = strrchr(session->host, ':');
+
+    if (colon != NULL) {
+        *colon = '\0';
+        session->port = atoi(colon + 1);
+    }
+    return status;
+}
+
 static bool prepare(struct session *session)
 {
-    const char *port = getenv("REDIS_PORT");
     redisSSLContextError tls_error = REDIS_SSL_CTX_NONE;
     redisSSLOptions tls = {0};
     keyless_options *options = NULL;
     keyless_error *error = NULL;
     bool done;
 
-    session->host = getenv("REDIS_HOST");
-    session->port = port != NULL ? atoi(port) : 10000;
     /* Who signs in: AZURE_... variables, a managed identity, or `az login`. Nothing is asked for yet. */
     done = keyless_options_from_env(&options, &error) == KEYLESS_OK &&
+           find_endpoint(session, options, &error) == KEYLESS_OK &&
            keyless_token_source_new(options, NULL, &session->source, &error) == KEYLESS_OK;
     keyless_options_free(options);
     if (!done) {
@@ -241,6 +257,8 @@ int main(int argc, char **argv)
 {
     static struct session session;
 
+    /* OpenSSL writes to a connection that was cut as to any other; keyless itself raises no SIGPIPE. */
+    signal(SIGPIPE, SIG_IGN);
     if (!prepare(&session) || !open_connection(&session)) {
         return 1;
     }

@@ -15,7 +15,9 @@ pub(crate) fn run(error: *mut *mut keyless_error, work: impl FnOnce() -> Result<
         Err(panic) => Some(panicked(&*panic)),
     };
     let status = failed.as_ref().map_or(keyless_status::KEYLESS_OK, |failed| failed.code().into());
-    put(error, failed.map_or(std::ptr::null_mut(), |failed| Box::into_raw(Box::new(failed.into()))));
+    if !error.is_null() {
+        put(error, failed.map_or(std::ptr::null_mut(), |failed| handle(failed.into())));
+    }
     status
 }
 

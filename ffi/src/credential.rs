@@ -6,7 +6,7 @@ use crate::boundary::{
 };
 use crate::error::keyless_error;
 use crate::status::keyless_status;
-use keyless::credential::{AccessToken, Credential, TokenRequest};
+use keyless::credential::{AccessToken, Credential, KindInfo, Made, TokenRequest};
 use keyless::{Error, ErrorCode, Result, Secret};
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
@@ -22,22 +22,42 @@ pub struct keyless_credential(pub(crate) Recipe);
 /// How a credential is made: kept, since a forked child makes its own.
 #[derive(Clone)]
 pub(crate) enum Recipe {
-    Kind { name: String, options: Vec<(String, Secret)> },
-    Custom { name: String, callback: Arc<Custom> },
+    Kind { kind: &'static KindInfo, options: Vec<(&'static str, Secret)>, callback: Option<Arc<Callback>> },
+    Custom { name: String, callback: Arc<Callback> },
 }
 
 impl Recipe {
     /// What works here.
-    pub(crate) fn default_chain() -> Self {
-        Self::Kind { name: "default".into(), options: Vec::new() }
+    pub(crate) fn default_chain() -> Result<Self> {
+        Ok(Self::Kind { kind: keyless::credential::kind("default")?, options: Vec::new(), callback: None })
+    }
+
+    /// Whether it is no credential of Microsoft Entra ID but stands for the cache's key.
+    pub(crate) fn is_access_key(&self) -> bool {
+        matches!(self, Self::Kind { kind, .. } if kind.made == Made::OfThePassword)
+    }
+
+    /// That key, if it is not left to the options of the client.
+    pub(crate) fn access_key(&self) -> Option<&Secret> {
+        match self {
+            Self::Kind { options, .. } if self.is_access_key() => options.first().map(|(_, key)| key),
+            _ => None,
+        }
     }
 
     pub(crate) fn make(&self) -> Result<Credential> {
         match self {
-            Self::Kind { name, options } => {
+            Self::Kind { kind, options, callback } => {
                 let options: Vec<(&str, &str)> =
-                    options.iter().map(|(name, value)| (&**name, value.expose())).collect();
-                Credential::of_kind(name, &options)
+                    options.iter().map(|(name, value)| (*name, value.expose())).collect();
+                let Some(callback) = callback.clone() else {
+                    return Credential::of_kind(kind.name, &options);
+                };
+                Credential::client_assertion_from(&options, move || {
+                    let callback = Arc::clone(&callback);
+                    let request = TokenRequest { scope: "".into(), force: false };
+                    async move { callback.ask(request).await.map(|assertion| assertion.secret) }
+                })
             }
             Self::Custom { name, callback } => {
                 let callback = Arc::clone(callback);
@@ -49,7 +69,9 @@ impl Recipe {
 
 /// A credential of a kind, named as in README.md, such as `managed_identity`, `client_secret`, `default`.
 ///
-/// Its options are set with `keyless_credential_set`. The caller frees `*credential`. Fails with
+/// Its options are set with `keyless_credential_set`. `access_key` stands for the cache's key: its option `password`, or
+/// the `password` of the client's options, or nobody. `custom` and `client_assertion` need a callback, and have
+/// functions of their own. The caller frees `*credential`. Fails with
 /// `KEYLESS_INVALID_OPTION` for an unknown kind; the error names the nearest known one. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn keyless_credential_new(
@@ -60,9 +82,15 @@ pub extern "C" fn keyless_credential_new(
 ) -> keyless_status {
     run(error, || {
         let out = required(credential, std::ptr::null_mut(), "credential")?;
-        let name = text(kind, kind_length, "kind")?;
-        Credential::check_kind(name)?;
-        *out = handle(keyless_credential(Recipe::Kind { name: name.to_owned(), options: Vec::new() }));
+        let kind = keyless::credential::kind(text(kind, kind_length, "kind")?)?;
+        if let Made::OfAFunction(_) = kind.made {
+            return Err(Error::new(
+                ErrorCode::InvalidOption,
+                format!("The credential {} needs a callback.", kind.name),
+                format!("Call keyless_credential_{}.", kind.name),
+            ));
+        }
+        *out = handle(keyless_credential(Recipe::Kind { kind, options: Vec::new(), callback: None }));
         Ok(())
     })
 }
@@ -85,10 +113,10 @@ pub extern "C" fn keyless_credential_set(
         let name = text(name, name_length, "name")?;
         let value = text(value, value_length, "value")?;
         match &mut credential.0 {
-            Recipe::Kind { name: kind, options } => {
-                Credential::check_option(kind, name)?;
-                options.retain(|(known, _)| known != name);
-                options.push((name.to_owned(), value.into()));
+            Recipe::Kind { kind, options, .. } => {
+                let option = kind.option(name)?;
+                options.retain(|(known, _)| *known != option.name);
+                options.push((option.name, value.into()));
                 Ok(())
             }
             Recipe::Custom { .. } => Err(Error::new(
@@ -121,16 +149,16 @@ pub struct keyless_token_request {
 pub type keyless_credential_callback =
     Option<extern "C" fn(request: *mut keyless_token_request, user_data: *mut c_void)>;
 
-pub(crate) struct Custom {
-    callback: extern "C" fn(*mut keyless_token_request, *mut c_void),
+pub(crate) struct Callback {
+    function: extern "C" fn(*mut keyless_token_request, *mut c_void),
     data: OwnedData,
 }
 
-impl Custom {
+impl Callback {
     async fn ask(self: Arc<Self>, request: TokenRequest) -> Result<AccessToken, Error> {
         let (answer, answered) = oneshot::channel();
         let request = handle(keyless_token_request { request, answer }) as usize;
-        tokio::task::spawn_blocking(move || (self.callback)(request as *mut _, self.data.pointer()))
+        tokio::task::spawn_blocking(move || (self.function)(request as *mut _, self.data.pointer()))
             .await
             .map_err(|_| unanswered())?;
         answered.await.unwrap_or_else(|_| Err(unanswered()))
@@ -165,8 +193,36 @@ pub extern "C" fn keyless_credential_custom(
         let out = required(credential, std::ptr::null_mut(), "credential")?;
         let name = text(name, name_length, "name")?.to_owned();
         let callback = callback.ok_or_else(|| bad_argument("callback", "is NULL"))?;
-        let custom = Custom { callback, data: OwnedData::new(user_data, destructor) };
-        *out = handle(keyless_credential(Recipe::Custom { name, callback: Arc::new(custom) }));
+        let callback = Callback { function: callback, data: OwnedData::new(user_data, destructor) };
+        *out = handle(keyless_credential(Recipe::Custom { name, callback: Arc::new(callback) }));
+        Ok(())
+    })
+}
+
+/// An application (service principal) that proves itself with assertions that a callback makes: signed JWTs, or tokens of
+/// another identity that the application trusts.
+///
+/// Its options (`tenant_id`, `client_id` ...) are set with `keyless_credential_set`. The callback answers with the
+/// assertion in place of a token; its scope is empty, and the time that it expires does not matter. Otherwise as
+/// `keyless_credential_custom`.
+#[unsafe(no_mangle)]
+pub extern "C" fn keyless_credential_client_assertion(
+    callback: keyless_credential_callback,
+    user_data: *mut c_void,
+    destructor: keyless_destructor,
+    credential: *mut *mut keyless_credential,
+    error: *mut *mut keyless_error,
+) -> keyless_status {
+    run(error, || {
+        let out = required(credential, std::ptr::null_mut(), "credential")?;
+        let function = callback.ok_or_else(|| bad_argument("callback", "is NULL"))?;
+        let kind = keyless::credential::kind("client_assertion")?;
+        let callback = Callback { function, data: OwnedData::new(user_data, destructor) };
+        *out = handle(keyless_credential(Recipe::Kind {
+            kind,
+            options: Vec::new(),
+            callback: Some(Arc::new(callback)),
+        }));
         Ok(())
     })
 }
@@ -243,6 +299,6 @@ fn answered(request: *mut keyless_token_request) -> Result<Box<keyless_token_req
     if request.is_null() {
         return Err(bad_argument("request", "is NULL"));
     }
-    // SAFETY: made by `Custom::ask`, and the header demands that it is answered once.
+    // SAFETY: made by `Callback::ask`, and the header demands that it is answered once.
     Ok(unsafe { Box::from_raw(request) })
 }

@@ -92,7 +92,7 @@ fn make(options: Option<&Options>, credential: Option<&Recipe>) -> Result<Live> 
     let identity = match (credential, options) {
         (Some(recipe), _) => Identity::Credential(recipe.make()?),
         (None, Some(options)) => Identity::from_options(options)?,
-        (None, None) => Identity::Credential(Recipe::default_chain().make()?),
+        (None, None) => Identity::Credential(Recipe::default_chain()?.make()?),
     };
     match identity {
         Identity::Credential(credential) => {

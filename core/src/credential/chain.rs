@@ -111,7 +111,7 @@ fn chosen(options: &CredentialOptions) -> Result<(Vec<&'static str>, bool)> {
         "prod" => (SERVERS.to_vec(), false),
         "dev" => (TOOLS.to_vec(), false),
         _ => {
-            let named = kinds::find(name).ok();
+            let named = kinds::kind(name).ok();
             let Some(kind) = all.clone().find(|known| named.is_some_and(|kind| kind.name == *known)) else {
                 return Err(unknown(set_by, name));
             };
@@ -119,7 +119,7 @@ fn chosen(options: &CredentialOptions) -> Result<(Vec<&'static str>, bool)> {
         }
     };
     for excluded in &options.excluded {
-        let kind = kinds::find(excluded)?;
+        let kind = kinds::kind(excluded)?;
         chosen.retain(|known| *known != kind.name);
     }
     if chosen.is_empty() {

@@ -4,6 +4,7 @@
 use super::{ClientCertificate, Credential, CredentialOptions, ManagedIdentityId, WorkloadIdentity};
 use crate::error::{Error, ErrorCode, Result};
 use std::collections::BTreeMap;
+use std::error::Error as StdError;
 use std::time::Duration;
 
 /// What kind of value an option of a credential takes.
@@ -344,8 +345,12 @@ pub fn kinds() -> &'static [KindInfo] {
     KINDS
 }
 
-/// The kind of a name; the Azure SDKs' names (`ManagedIdentityCredential`) are known too.
-pub(super) fn find(name: &str) -> Result<&'static KindInfo> {
+/// The kind of a name; the Azure SDKs' names (`ManagedIdentityCredential`) are known too. Case, underscores and hyphens
+/// do not count.
+///
+/// # Errors
+/// [`ErrorCode::InvalidOption`] for an unknown one, with the nearest there is.
+pub fn kind(name: &str) -> Result<&'static KindInfo> {
     let plain = plain(name);
     let plain = plain.strip_suffix("credential").unwrap_or(&plain);
     let plain = if plain == "defaultazure" { "default" } else { plain };
@@ -365,7 +370,7 @@ pub(super) fn find(name: &str) -> Result<&'static KindInfo> {
 
 /// The kind of a name, if it is made of options alone.
 fn makeable(name: &str) -> Result<&'static KindInfo> {
-    let kind = find(name)?;
+    let kind = self::kind(name)?;
     if kind.made == Made::OfOptions { Ok(kind) } else { Err(by_code(kind)) }
 }
 
@@ -383,8 +388,11 @@ fn by_code(kind: &KindInfo) -> Error {
 }
 
 impl KindInfo {
-    /// The option of a name; case, underscores and hyphens do not count.
-    fn option(&self, name: &str) -> Result<&'static KindOption> {
+    /// Its option of a name; case, underscores and hyphens do not count.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidOption`] for an unknown one, with the nearest there is.
+    pub fn option(&self, name: &str) -> Result<&'static KindOption> {
         self.options.iter().find(|option| plain(option.name) == plain(name)).ok_or_else(|| {
             let names = || self.options.iter().map(|option| option.name);
             refusal(
@@ -406,16 +414,6 @@ struct Given<'a> {
 }
 
 impl Credential {
-    /// Fails with [`ErrorCode::InvalidOption`] unless there is a kind of this name that is made of options alone.
-    pub fn check_kind(kind: &str) -> Result<()> {
-        makeable(kind).map(|_| ())
-    }
-
-    /// Fails with [`ErrorCode::InvalidOption`] unless the kind has an option of this name.
-    pub fn check_option(kind: &str, option: &str) -> Result<()> {
-        makeable(kind)?.option(option).map(|_| ())
-    }
-
     /// A credential of the kind with this name, from options by name: `client_secret`, `tenant_id` ... Names and
     /// values are those of [`kinds`](fn@kinds); an empty value counts as not given.
     ///
@@ -440,18 +438,42 @@ impl Credential {
     /// [`of_kind`](Self::of_kind) on top of options that are there already.
     pub fn of_kind_with(name: &str, options: &[(&str, &str)], base: &CredentialOptions) -> Result<Self> {
         let kind = makeable(name)?;
-        let mut given = Given { kind, values: BTreeMap::new(), base };
-        for (name, value) in options {
-            let option = kind.option(name)?;
-            if !value.is_empty() {
-                given.values.insert(option.name, value);
-            }
-        }
-        (kind.build)(&given)
+        (kind.build)(&Given::new(kind, options, base)?)
+    }
+
+    /// A [`client_assertion`](Self::client_assertion) by the names of its options.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidOption`]: an option is unknown, missing or malformed.
+    pub fn client_assertion_from<F, T, E>(options: &[(&str, &str)], function: F) -> Result<Self>
+    where
+        F: Fn() -> T + Send + Sync + 'static,
+        T: Future<Output = Result<crate::Secret, E>> + Send + 'static,
+        E: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let base = CredentialOptions::default();
+        let given = Given::new(kind("client_assertion")?, options, &base)?;
+        let (tenant, client) = (given.needed("tenant_id")?, given.needed("client_id")?);
+        Self::client_assertion_with(tenant, client, function, &given.common()?)
     }
 }
 
-impl Given<'_> {
+impl<'a> Given<'a> {
+    fn new(
+        kind: &'static KindInfo,
+        options: &[(&'a str, &'a str)],
+        base: &'a CredentialOptions,
+    ) -> Result<Self> {
+        let mut values = BTreeMap::new();
+        for (name, value) in options {
+            let option = kind.option(name)?;
+            if !value.is_empty() {
+                values.insert(option.name, *value);
+            }
+        }
+        Ok(Self { kind, values, base })
+    }
+
     /// What was given by name.
     fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).copied()
@@ -575,7 +597,7 @@ mod tests {
         for (index, kind) in KINDS.iter().enumerate() {
             assert!(KINDS[..index].iter().all(|other| other.name != kind.name));
             assert!(!kind.summary.is_empty());
-            assert_eq!(find(kind.name).unwrap().name, kind.name);
+            assert_eq!(super::kind(kind.name).unwrap().name, kind.name);
             for (index, option) in kind.options.iter().enumerate() {
                 assert!(
                     kind.options[..index].iter().all(|other| other.name != option.name),
@@ -618,13 +640,12 @@ mod tests {
                 Made::OfOptions => {
                     assert!(made.is_ok(), "{}: {made:?}", kind.name);
                     for (name, _) in &options {
-                        Credential::check_option(kind.name, name).unwrap();
+                        kind.option(name).unwrap();
                     }
                 }
                 _ => assert!(!made.unwrap_err().advice().is_empty()),
             }
-            assert_eq!(Credential::check_kind(kind.name).is_ok(), kind.made == Made::OfOptions);
-            assert!(Credential::check_option(kind.name, "nonsense").is_err());
+            assert!(kind.option("nonsense").is_err());
             // Without what is required it is not made.
             for missing in kind.options.iter().filter(|option| option.required) {
                 let rest: Vec<_> =
@@ -676,7 +697,7 @@ mod tests {
             ("DefaultAzureCredential", "default"),
             ("AzurePowerShellCredential", "azure_powershell"),
         ] {
-            assert_eq!(find(written).unwrap().name, name);
+            assert_eq!(super::kind(written).unwrap().name, name);
         }
     }
 }

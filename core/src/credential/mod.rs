@@ -24,7 +24,7 @@ mod tool;
 mod workload_identity;
 
 pub use client_certificate::ClientCertificate;
-pub use kinds::{KindInfo, KindOption, Made, ValueKind, kinds};
+pub use kinds::{KindInfo, KindOption, Made, ValueKind, kind, kinds};
 pub use managed_identity::ManagedIdentityId;
 pub use options::{AUTHORITY_CHINA, AUTHORITY_PUBLIC, AUTHORITY_US_GOVERNMENT, CredentialOptions};
 pub use workload_identity::WorkloadIdentity;

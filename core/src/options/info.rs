@@ -163,7 +163,7 @@ impl OptionInfo {
     }
 
     /// Whether the option has this name; case, underscores and hyphens do not count.
-    pub(super) fn is_named(&self, name: &str) -> bool {
+    pub fn is_named(&self, name: &str) -> bool {
         std::iter::once(&self.name).chain(self.connection_string).any(|own| same_name(own, name))
     }
 }

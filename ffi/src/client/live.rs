@@ -116,10 +116,18 @@ impl Drop for Handle {
 }
 
 fn connect(options: &Options, sign_in: &SignIn) -> Result<Live> {
-    let identity = match sign_in {
-        SignIn::Options => Identity::from_options(options)?,
-        SignIn::Credential(recipe) => recipe.make()?.into(),
-        SignIn::Source(source) => source.get()?.clone().into(),
+    let with_key;
+    let (options, identity) = match sign_in {
+        SignIn::Options => (options, Identity::from_options(options)?),
+        SignIn::Source(source) => (options, source.get()?.clone().into()),
+        SignIn::Credential(recipe) if !recipe.is_access_key() => (options, recipe.make()?.into()),
+        SignIn::Credential(recipe) => match recipe.access_key() {
+            None => (options, Identity::AccessKey),
+            Some(key) => {
+                with_key = options.clone().with_password(key.clone());
+                (&with_key, Identity::AccessKey)
+            }
+        },
     };
     let client = blocking::wait(Client::connect_as(options, identity))??;
     Ok(Live { process: fork::generation(), client, queue: OnceCell::new(), calls: Calls::new() })

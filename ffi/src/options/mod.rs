@@ -6,6 +6,7 @@ mod setters;
 use crate::boundary::{exclusive, free, handle, look, optional, put, reference, required, run, text, view};
 use crate::error::keyless_error;
 use crate::status::keyless_status;
+use keyless::options::{Kind, table};
 use keyless::{Error, ErrorCode, Options, Result};
 use std::ffi::c_char;
 
@@ -113,16 +114,23 @@ pub extern "C" fn keyless_options_get(
     error: *mut *mut keyless_error,
 ) -> keyless_status {
     run(error, || {
+        put(length, 0);
         let options = reference(options, "options")?;
         let name = text(name, name_length, "name")?;
-        let info = keyless::options::table().iter().find(|info| info.name == name).ok_or_else(|| {
+        let info = table().iter().find(|info| info.is_named(name)).ok_or_else(|| {
             Error::new(
                 ErrorCode::InvalidOption,
                 "There is no option of this name.",
                 "The functions keyless_options_set_... name every option.",
             )
         })?;
-        print(&info.value(&options.0).unwrap_or_default(), buffer, capacity, length)
+        let value = if matches!(info.kind, Kind::Endpoint) {
+            let endpoints: Vec<String> = options.0.endpoints().iter().map(ToString::to_string).collect();
+            endpoints.join(",")
+        } else {
+            info.value(&options.0).unwrap_or_default()
+        };
+        print(&value, buffer, capacity, length)
     })
 }
 
@@ -137,7 +145,10 @@ pub extern "C" fn keyless_options_print(
     length: *mut usize,
     error: *mut *mut keyless_error,
 ) -> keyless_status {
-    run(error, || print(&reference(options, "options")?.0.to_string(), buffer, capacity, length))
+    run(error, || {
+        put(length, 0);
+        print(&reference(options, "options")?.0.to_string(), buffer, capacity, length)
+    })
 }
 
 /// What should be told to whoever wrote the options: the warning with this index, in UTF-8, not ended by a NUL. NULL
@@ -165,7 +176,6 @@ pub extern "C" fn keyless_options_free(options: *mut keyless_options) {
 }
 
 fn print(value: &str, buffer: *mut c_char, capacity: usize, length: *mut usize) -> Result<()> {
-    put(length, value.len());
     if capacity > 0 {
         let mut fits = value.len().min(capacity - 1);
         while !value.is_char_boundary(fits) {
@@ -180,6 +190,7 @@ fn print(value: &str, buffer: *mut c_char, capacity: usize, length: *mut usize) 
             buffer.add(fits).write(0);
         }
     }
+    put(length, value.len());
     Ok(())
 }
 

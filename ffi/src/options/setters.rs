@@ -447,6 +447,33 @@ pub extern "C" fn keyless_options_set_tenant_id(
     set(options, "tenant_id", || Ok(text(tenant_id, tenant_id_length, "tenant_id")?.to_owned()), error)
 }
 
+/// What the default chain of credentials consists of: `prod`, `dev`, or one kind's name. Default: all kinds.
+#[unsafe(no_mangle)]
+pub extern "C" fn keyless_options_set_token_credentials(
+    options: *mut keyless_options,
+    token_credentials: *const c_char,
+    token_credentials_length: usize,
+    error: *mut *mut keyless_error,
+) -> keyless_status {
+    set(
+        options,
+        "token_credentials",
+        || Ok(text(token_credentials, token_credentials_length, "token_credentials")?.to_owned()),
+        error,
+    )
+}
+
+/// Whether an access key is used only if no token can be had when a client connects. Default false: where
+/// there is a key, it signs in.
+#[unsafe(no_mangle)]
+pub extern "C" fn keyless_options_set_access_key_fallback(
+    options: *mut keyless_options,
+    access_key_fallback: bool,
+    error: *mut *mut keyless_error,
+) -> keyless_status {
+    set(options, "access_key_fallback", || Ok(access_key_fallback.to_string()), error)
+}
+
 /// The application's secret. Default none.
 #[unsafe(no_mangle)]
 pub extern "C" fn keyless_options_set_client_secret(

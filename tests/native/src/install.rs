@@ -1,6 +1,6 @@
 //! `make install`, with the library that these tests have been built with, and the tools of its users.
 
-use crate::{library, root};
+use crate::{library, programs, root};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
@@ -53,7 +53,7 @@ impl Installed {
 
 /// A directory of its own, on the disk that has the target directory.
 pub fn scratch() -> TempDir {
-    tempfile::tempdir_in(library()).expect("a directory")
+    tempfile::tempdir_in(programs()).expect("a directory")
 }
 
 /// `make install` of the library that is there.

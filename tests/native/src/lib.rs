@@ -2,11 +2,15 @@
 
 #![allow(clippy::missing_panics_doc, reason = "a helper of tests panics where a test would")]
 
+pub mod header;
 pub mod install;
+pub mod nulls;
+pub mod suite;
 
 use keyless_emulator::{Emulator, EmulatorOptions};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// The directory of this crate.
@@ -19,10 +23,18 @@ pub fn root() -> PathBuf {
     here().join("../..").canonicalize().expect("the workspace")
 }
 
-/// Where cargo has put libkeyless: `target/debug`, beside the `deps` with this program.
+/// Where cargo has put the libkeyless of these tests: `target/debug/deps`, beside this program. The one in `target/debug`
+/// is that of the last build that was asked for by name, and may be older.
 pub fn library() -> PathBuf {
     let own = std::env::current_exe().expect("this program's path");
-    own.ancestors().nth(2).expect("target/debug").to_owned()
+    own.parent().expect("target/debug/deps").to_owned()
+}
+
+/// Where programs are put: `target/debug/native`.
+pub fn programs() -> PathBuf {
+    let directory = library().parent().expect("target/debug").join("native");
+    std::fs::create_dir_all(&directory).expect("a directory for programs");
+    directory
 }
 
 /// How a program is compiled.
@@ -37,10 +49,9 @@ pub struct Build<'a> {
 impl Build<'_> {
     /// Compiles a source below this crate, C99 or C++17 by its suffix, without a warning, and gives the program.
     pub fn compile(&self, source: &str) -> PathBuf {
-        let cpp = source.ends_with(".cpp");
+        let cpp = Path::new(source).extension().is_some_and(|suffix| suffix == "cpp");
         let (compiler, standard) = if cpp { ("c++", "-std=c++17") } else { ("cc", "-std=c99") };
-        let directory = library().join("native");
-        std::fs::create_dir_all(&directory).expect("a directory for programs");
+        let directory = programs();
         // Tests run at the same time: each compiles to a name of its own.
         let file = source.replace(['/', '.'], "-");
         let program = directory.join(format!("{file}{}", self.name));
@@ -74,26 +85,29 @@ pub fn emulator(token_lifetime: Duration) -> Emulator {
         .expect("the emulator")
 }
 
+/// A directory with the library under the name that its soname asks for.
+fn soname() -> PathBuf {
+    static LINKED: OnceLock<PathBuf> = OnceLock::new();
+    let directory = LINKED.get_or_init(|| {
+        let directory = programs();
+        let version = concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
+        // Tests of another program may do the same now: it is put there in one step.
+        let own = directory.join(format!("link-{}", std::process::id()));
+        std::os::unix::fs::symlink(library().join("libkeyless.so"), &own).expect("a link");
+        std::fs::rename(&own, directory.join(format!("libkeyless.so.{version}"))).expect("a link");
+        directory
+    });
+    directory.clone()
+}
+
 /// A command that runs a program with libkeyless, and with everything it needs to use the emulator: the environment that
 /// every Azure SDK reads, `REDIS_HOST` and `REDIS_PORT`, `KEYLESS_TEST_CA` (the file with the authority),
 /// `KEYLESS_TEST_CONTROL` (the emulator's control endpoint) and `KEYLESS_TEST_KEY` (the access key).
 pub fn command(program: &Path, emulator: &Emulator) -> Command {
-    // The name that the library's soname asks for.
-    let library = library().join("native");
-    let link = library.join(concat!(
-        "libkeyless.so.",
-        env!("CARGO_PKG_VERSION_MAJOR"),
-        ".",
-        env!("CARGO_PKG_VERSION_MINOR")
-    ));
-    if !link.exists() {
-        // Another test may have been first.
-        let _ = std::os::unix::fs::symlink("../libkeyless.so", &link);
-    }
     let principal = emulator.service_principal();
     let mut command = Command::new(program);
     command
-        .env("LD_LIBRARY_PATH", library)
+        .env("LD_LIBRARY_PATH", soname())
         .env("REDIS_HOST", "localhost")
         .env("REDIS_PORT", emulator.port().to_string())
         .env("SSL_CERT_FILE", emulator.ca_file())
@@ -113,6 +127,7 @@ pub fn run(mut command: Command) -> String {
     let output = command.output().expect("the program runs");
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{:?}: {}\n{printed}\n{errors}", command.get_program(), output.status);
+    let program = command.get_program().display();
+    assert!(output.status.success(), "{program}: {}\n{printed}\n{errors}", output.status);
     printed
 }

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 const LIFETIME: Duration = Duration::from_secs(4);
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 struct Examples {
     installed: Installed,
@@ -65,12 +65,12 @@ fn unbroken(stats: &Stats, sign_ins: u64) {
 #[test]
 fn blocking_outlives_its_tokens_and_tells_of_them() {
     let emulator = emulator(LIFETIME);
-    let (text, content) = end(start("blocking", &["13"], &emulator));
+    let (text, content) = end(start("blocking", &["11"], &emulator));
     assert!(content, "{text}");
     assert!(text.contains(", 0 failed\n"), "{text}");
-    assert!(text.matches("event: token_refreshed, expires in 4 s\n").count() >= 3, "{text}");
-    assert!(text.matches("event: connection_reauthenticated, localhost:").count() >= 3, "{text}");
-    unbroken(&emulator.stats(), 4);
+    assert!(text.matches("event: token_refreshed, expires in 4 s\n").count() >= 2, "{text}");
+    assert!(text.matches("event: connection_reauthenticated, localhost:").count() >= 2, "{text}");
+    unbroken(&emulator.stats(), 3);
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn hiredis_keeps_its_connection_over_five_lifetimes_without_a_failed_command() {
 #[test]
 fn hiredis_asks_for_another_token_when_one_is_refused() {
     let emulator = emulator(LIFETIME);
-    let child = start("hiredis", &["13"], &emulator);
+    let child = start("hiredis", &["9"], &emulator);
     emulator.wait_until_blocking(|stats| stats.auth.accepted >= 1, LONG).expect("it is signed in");
     emulator.faults().refuse_auth(Some(1));
     let (text, content) = end(child);
@@ -161,14 +161,14 @@ fn hiredis_asks_for_another_token_when_one_is_refused() {
     let stats = emulator.stats();
     assert_eq!((stats.auth.refused, stats.connections.opened, stats.connections.closed_at_expiry), (1, 1, 0));
     assert!(text.contains(" 0 failed, ") && text.contains("AUTH: WRONGPASS"), "{text}");
-    assert!(stats.auth.accepted >= 4, "{text}");
+    assert!(stats.auth.accepted >= 3, "{text}");
 }
 
 #[test]
 fn hiredis_connects_and_signs_in_again_after_a_cut() {
     let emulator = emulator(LIFETIME);
     let child = start("hiredis", &["6"], &emulator);
-    emulator.wait_until_blocking(|stats| stats.auth.accepted >= 1, LONG).expect("it is signed in");
+    emulator.wait_until_blocking(|stats| stats.commands >= 20, LONG).expect("it is at work");
     emulator.faults().cut_connections(Cut::Reset);
     let (text, content) = end(child);
     // hiredis cannot know whether what it had sent was executed.

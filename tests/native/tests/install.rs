@@ -1,4 +1,4 @@
-//! What `make install` installs is found by pkg-config and CMake, shared and static, wherever it is moved to.
+//! What `make install` installs is found by pkg-config and `CMake`, shared and static, wherever it is moved to.
 
 use keyless_emulator::Emulator;
 use keyless_native::install::{Installed, make_install, scratch, shell, succeeded};
@@ -32,7 +32,7 @@ fn needed(program: &Path) -> String {
     all.lines().filter(|line| line.contains("(NEEDED)")).collect()
 }
 
-/// A program with the library that it was linked with: static ones need none, and CMake's know where theirs is.
+/// A program with the library that it was linked with: static ones need none, and `CMake`'s know where theirs is.
 fn works(program: &Path, libdir: Option<&Path>, shared: bool, emulator: &Emulator) {
     let needed = needed(program);
     assert_eq!(needed.contains("libkeyless.so.0.1]"), shared, "{needed}");
@@ -56,6 +56,10 @@ fn with_pkg_config(installed: &Installed, emulator: &Emulator) {
         succeeded(package, &shell(&line, &build, &packages));
         works(&build.join(package), shared.then(|| installed.libdir()).as_deref(), shared, emulator);
     }
+    // C++ sees the same installation.
+    let line = "echo 'int main() {}' | c++ -x c++ -std=c++17 $STRICT -fsyntax-only \
+                $(pkg-config --cflags keyless) -include keyless.hpp -";
+    succeeded("keyless.hpp", &shell(line, &build, &packages));
     let version = shell("pkg-config --modversion keyless keyless-static", &build, &packages);
     let expected = env!("CARGO_PKG_VERSION");
     assert_eq!(succeeded("pkg-config", &version), format!("{expected}\n{expected}\n"));
@@ -78,14 +82,14 @@ fn cmake(installed: &Installed, name: &str, arguments: &[&str]) -> (PathBuf, Out
 fn with_cmake(installed: &Installed, name: &str, arguments: &[&str], shared: bool, emulator: &Emulator) {
     let (build, configured) = cmake(installed, name, arguments);
     succeeded(name, &configured);
-    let built = Command::new("cmake").arg("--build").arg(&build).output();
-    succeeded(name, &built.expect("cmake"));
+    let made = Command::new("cmake").arg("--build").arg(&build).output();
+    succeeded(name, &made.expect("cmake"));
     works(&build.join("consumer"), None, shared, emulator);
 }
 
 #[test]
 fn a_moved_installation_serves_pkg_config_and_cmake_shared_and_static() {
-    let emulator = emulator(Duration::from_secs(3600));
+    let emulator = emulator(Duration::from_hours(1));
     let installed = Installed::moved("lib");
 
     let mut expected: BTreeSet<PathBuf> = [
@@ -150,7 +154,7 @@ fn cmake_is_told_what_is_not_there() {
 
 #[test]
 fn a_directory_for_libraries_of_its_own_is_honoured() {
-    let emulator = emulator(Duration::from_secs(3600));
+    let emulator = emulator(Duration::from_hours(1));
     let installed = Installed::moved("lib/x86_64-linux-gnu");
     assert!(installed.libdir().join("libkeyless.so.0.1").exists());
     with_pkg_config(&installed, &emulator);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 #[test]
 fn a_c_program_sets_and_gets() {
-    let emulator = emulator(Duration::from_secs(3600));
+    let emulator = emulator(Duration::from_hours(1));
     let program = Build::default().compile("c/smoke.c");
     assert_eq!(run(command(&program, &emulator)), "value\n");
 }
