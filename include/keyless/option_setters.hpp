@@ -615,6 +615,39 @@ public:
     }
 
     /**
+     * What the default chain of credentials consists of: prod, dev, or one kind's name. Default: all kinds.
+     */
+    Derived &token_credentials(std::string_view value) {
+        token_credentials(std::nothrow, value).value();
+        return static_cast<Derived &>(*this);
+    }
+
+    /** The same, without exceptions. */
+    Result<void> token_credentials(std::nothrow_t, std::string_view value) {
+        keyless_error *error = nullptr;
+        keyless_options_set_token_credentials(static_cast<Derived *>(this)->handle(), detail::text(value), value.size(), &error);
+        return detail::outcome(error);
+    }
+
+    Derived &access_key_fallback(const char *) = delete;
+
+    /**
+     * Whether an access key is used only if no token can be had when a client connects. Default false: where
+     * there is a key, it signs in.
+     */
+    Derived &access_key_fallback(bool value) {
+        access_key_fallback(std::nothrow, value).value();
+        return static_cast<Derived &>(*this);
+    }
+
+    /** The same, without exceptions. */
+    Result<void> access_key_fallback(std::nothrow_t, bool value) {
+        keyless_error *error = nullptr;
+        keyless_options_set_access_key_fallback(static_cast<Derived *>(this)->handle(), value, &error);
+        return detail::outcome(error);
+    }
+
+    /**
      * The application's secret. Default none.
      */
     Derived &client_secret(std::string_view value) {
