@@ -85,7 +85,9 @@ static bool sign_in(struct session *session)
         session->sign_ins++;
         printf("signed in with token %llu\n", (unsigned long long)session->generation);
         fflush(stdout);
-    } else if (reply != NULL) {
+    } else if (reply == NULL) {
+        fprintf(stderr, "AUTH: %s\n", session->redis->errstr);
+    } else {
         fprintf(stderr, "AUTH: %s\n", reply->str);
         /* Perhaps the token is to blame: keyless asks for another one, and rings when it is there. */
         keyless_token_source_reject(session->source, keyless_token_generation(token));

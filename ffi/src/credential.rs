@@ -32,12 +32,15 @@ impl Recipe {
         Ok(Self::Kind { kind: keyless::credential::kind("default")?, options: Vec::new(), callback: None })
     }
 
-    /// The key of a recipe that is no credential of Microsoft Entra ID: none if the options of the client hold it.
-    pub(crate) fn access_key(&self) -> Option<Option<&Secret>> {
+    /// Whether it is no credential of Microsoft Entra ID but stands for the cache's key.
+    pub(crate) fn is_access_key(&self) -> bool {
+        matches!(self, Self::Kind { kind, .. } if kind.made == Made::OfThePassword)
+    }
+
+    /// That key, if it is not left to the options of the client.
+    pub(crate) fn access_key(&self) -> Option<&Secret> {
         match self {
-            Self::Kind { kind, options, .. } if kind.made == Made::OfThePassword => {
-                Some(options.first().map(|(_, key)| key))
-            }
+            Self::Kind { options, .. } if self.is_access_key() => options.first().map(|(_, key)| key),
             _ => None,
         }
     }
@@ -48,7 +51,7 @@ impl Recipe {
                 let options: Vec<(&str, &str)> =
                     options.iter().map(|(name, value)| (*name, value.expose())).collect();
                 let Some(callback) = callback.clone() else {
-                    return Credential::from_kind(kind.name, &options);
+                    return Credential::of_kind(kind.name, &options);
                 };
                 Credential::client_assertion_from(&options, move || {
                     let callback = Arc::clone(&callback);

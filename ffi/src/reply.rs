@@ -193,7 +193,8 @@ pub extern "C" fn keyless_reply_unexpected(
     look(std::ptr::null_mut(), || {
         let reply = optional(reply);
         let error = reply.and_then(|reply| reply.0.error()).unwrap_or_else(|| {
-            let wanted = String::from_utf8_lossy(bytes(wanted, wanted_length, "wanted").unwrap_or(b"another type"));
+            let wanted =
+                String::from_utf8_lossy(bytes(wanted, wanted_length, "wanted").unwrap_or(b"another type"));
             let what = reply.map_or("nothing", |reply| described(reply.0.kind()));
             Error::new(
                 ErrorCode::UnexpectedReply,

@@ -126,9 +126,10 @@ public:
             Kind::Milliseconds { .. } | Kind::Seconds { .. } => {
                 ("std::chrono::milliseconds", "detail::milliseconds(value)")
             }
-            Kind::AutoMilliseconds { .. } => {
-                ("std::optional<std::chrono::milliseconds>", "value ? detail::milliseconds(*value) : UINT64_MAX")
-            }
+            Kind::AutoMilliseconds { .. } => (
+                "std::optional<std::chrono::milliseconds>",
+                "value ? detail::milliseconds(*value) : UINT64_MAX",
+            ),
             Kind::Integer { .. } => ("std::uint64_t", "value"),
             Kind::Ratio { .. } => ("double", "value"),
             _ => ("std::string_view", "detail::text(value), value.size()"),
@@ -149,7 +150,8 @@ public:
              exceptions. */\n    Result<void> {method}(std::nothrow_t, {kind} value) {{\n        keyless_error *error \
              = nullptr;\n        keyless_options_{verb}_{name}{unit}(static_cast<Derived *>(this)->handle(), {passed}, \
              &error);\n        return detail::outcome(error);\n    }}\n\n",
-            documentation = documentation.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n"),
+            documentation =
+                documentation.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n"),
         );
     }
     code.truncate(code.trim_end().len());

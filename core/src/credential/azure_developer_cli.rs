@@ -58,7 +58,6 @@ impl AzureDeveloperCli {
         let credential = AzureDeveloperCliCredential::new(Some(AzureDeveloperCliCredentialOptions {
             tenant_id: self.tenant_id.clone(),
             executor: Some(Arc::clone(&shell) as Arc<dyn Executor>),
-            ..AzureDeveloperCliCredentialOptions::default()
         }))
         .map_err(|error| not_valid(NAME, &error))?;
         credential.get_token(&[scope], None).await.map(Into::into).map_err(|_| shell.explain())

@@ -156,10 +156,10 @@ mod tests {
         let script = r#"test "$1 $2 $3" = "-NoProfile -NonInteractive -EncodedCommand" || exit 1
             script=$(echo "$4" | base64 -d | tr -d '\0')
             case "$script" in *"ResourceUrl = 'https://redis.azure.com'"*"'contoso.onmicrosoft.com'"*) ;; *) exit 1 ;; esac
-            echo 'WARNING: something'; echo 'azsdk%t-1%1893456000'"#;
+            echo 'WARNING: something'; echo 'azsdk%t-1%1893456001'"#;
         let token = ask("ok", script).await.unwrap();
         assert_eq!(token.secret.expose(), "t-1");
-        assert_eq!(token.expires_at, SystemTime::UNIX_EPOCH + Duration::from_secs(1_893_456_000));
+        assert_eq!(token.expires_at, SystemTime::UNIX_EPOCH + Duration::from_secs(1_893_456_001));
     }
 
     #[tokio::test]

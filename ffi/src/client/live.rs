@@ -120,10 +120,10 @@ fn connect(options: &Options, sign_in: &SignIn) -> Result<Live> {
     let (options, identity) = match sign_in {
         SignIn::Options => (options, Identity::from_options(options)?),
         SignIn::Source(source) => (options, source.get()?.clone().into()),
+        SignIn::Credential(recipe) if !recipe.is_access_key() => (options, recipe.make()?.into()),
         SignIn::Credential(recipe) => match recipe.access_key() {
-            None => (options, recipe.make()?.into()),
-            Some(None) => (options, Identity::AccessKey),
-            Some(Some(key)) => {
+            None => (options, Identity::AccessKey),
+            Some(key) => {
                 with_key = options.clone().with_password(key.clone());
                 (&with_key, Identity::AccessKey)
             }

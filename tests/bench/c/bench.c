@@ -18,7 +18,6 @@
 #include <time.h>
 
 #define KEYS 10000
-#define PASSWORD "benchmark"
 #define WAYS 4
 #define MOST_ROUNDS 101
 
@@ -250,12 +249,11 @@ static double median(double *figures, size_t count)
 
 static redisContext *connect_hiredis(int port, redisSSLContext *ssl)
 {
-    redisContext *redis = redisConnect("127.0.0.1", port);
+    redisContext *redis = redisConnect("localhost", port);
     if (redis == NULL || redis->err != 0)
         fail("hiredis", redis != NULL ? redis->errstr : "no memory");
     if (ssl != NULL && redisInitiateSSLWithContext(redis, ssl) != REDIS_OK)
         fail("hiredis over TLS", redis->errstr);
-    freeReplyObject(redisCommand(redis, "AUTH %s", PASSWORD));
     return redis;
 }
 
@@ -265,10 +263,12 @@ static keyless_client *connect_keyless(int port, int tls, const char *ca)
     keyless_options *options = NULL;
     keyless_client *client = NULL;
     keyless_error *error = NULL;
-    sprintf(text, "localhost:%d,ssl=%s,caFile=%s,password=" PASSWORD ",abortConnect=true", port,
-            tls ? "true" : "false", ca);
+    keyless_credential *nobody = NULL;
+    snprintf(text, sizeof text, "localhost:%d,ssl=%s,caFile=%s,abortConnect=true", port, tls ? "true" : "false", ca);
     check(keyless_options_parse(KEYLESS_TEXT(text), &options, &error), &error, "options");
-    check(keyless_client_connect(options, NULL, &client, &error), &error, "connect");
+    check(keyless_credential_new(KEYLESS_TEXT("access_key"), &nobody, &error), &error, "credential");
+    check(keyless_client_connect(options, nobody, &client, &error), &error, "connect");
+    keyless_credential_free(nobody);
     keyless_options_free(options);
     return client;
 }

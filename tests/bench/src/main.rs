@@ -32,6 +32,10 @@ struct Args {
     /// Only with (true) or without (false) TLS.
     #[arg(long)]
     tls: Option<bool>,
+    /// Measures with this program instead: it gets the server's ports, the file with its authority, the number of
+    /// rounds and the milliseconds.
+    #[arg(long, value_name = "PROGRAM")]
+    with: Option<std::path::PathBuf>,
 }
 
 #[derive(Clone)]
@@ -162,6 +166,16 @@ fn main() {
     let args = Args::parse();
     rustls::crypto::aws_lc_rs::default_provider().install_default().expect("the first provider");
     let server = Server::start();
+    if let Some(program) = &args.with {
+        let status = std::process::Command::new(program)
+            .args([server.plain.to_string(), server.tls.to_string()])
+            .arg(server.ca_file())
+            .args([args.rounds.to_string(), args.time_ms.to_string()])
+            .status()
+            .expect("the program");
+        assert!(status.success(), "{}: {status}", program.display());
+        return;
+    }
     println!(
         "80 % GET, 20 % SET, 10,000 keys. Commands per second (processor seconds of the client per million)."
     );

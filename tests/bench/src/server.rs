@@ -10,8 +10,8 @@ use tempfile::TempDir;
 /// A running redis-server.
 pub(crate) struct Server {
     process: Child,
-    /// Holds certificates and data as long as the server runs.
-    _files: TempDir,
+    /// Certificates and data, as long as the server runs.
+    files: TempDir,
     /// The port without TLS.
     pub(crate) plain: u16,
     /// The port with TLS.
@@ -35,9 +35,14 @@ impl Server {
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server, from the package redis-server");
-        let mut server = Self { process, _files: files, plain, tls, ca };
+        let mut server = Self { process, files: files, plain, tls, ca };
         server.wait_until_ready();
         server
+    }
+
+    /// The file with the certificate of the authority.
+    pub(crate) fn ca_file(&self) -> std::path::PathBuf {
+        self.files.path().join("ca.pem")
     }
 
     /// Notes in a measurement how busy the server was meanwhile.

@@ -128,8 +128,14 @@ fn misuse_is_refused_when_compiling() {
         ("client.command(\"GET\", \"key\").as<std::string_view>();", "a view would outlive its reply"),
         ("client.command(\"HGETALL\", \"key\").pairs();", "deleted"),
         ("client.del(\"a\", \"b\");", "no matching function"),
-        ("std::vector<std::string> out; client.async().hkeys(\"h\", std::back_inserter(out));", "there is no reply yet"),
-        ("std::vector<std::string> out; client.pipeline().hkeys(\"h\", std::back_inserter(out));", "has no replies yet"),
+        (
+            "std::vector<std::string> out; client.async().hkeys(\"h\", std::back_inserter(out));",
+            "there is no reply yet",
+        ),
+        (
+            "std::vector<std::string> out; client.pipeline().hkeys(\"h\", std::back_inserter(out));",
+            "has no replies yet",
+        ),
         ("keyless::Options(\"host\").tls(\"false\");", "deleted"),
         ("keyless::Client copy(client);", "deleted"),
         ("client.with(std::nothrow).get(\"key\");", "nodiscard"),
@@ -143,7 +149,8 @@ fn misuse_is_refused_when_compiling() {
             .spawn()
             .expect("the compiler");
         let source = format!("#include <keyless.hpp>\nvoid use(keyless::Client &client) {{ {statement} }}\n");
-        std::io::Write::write_all(&mut compiler.stdin.take().expect("a pipe"), source.as_bytes()).expect("it reads");
+        std::io::Write::write_all(&mut compiler.stdin.take().expect("a pipe"), source.as_bytes())
+            .expect("it reads");
         let output = compiler.wait_with_output().expect("the compiler");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success(), "this compiles: {statement}");
