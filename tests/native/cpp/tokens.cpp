@@ -12,17 +12,7 @@ TEST_CASE("every way to sign in that the emulator has") {
     };
     works(keyless::Credential::client_secret(environment("AZURE_TENANT_ID"), environment("AZURE_CLIENT_ID"),
                                              environment("AZURE_CLIENT_SECRET"))
-              .set("ca_certificates", [] {
-                  std::string pem;
-                  FILE *file = std::fopen(environment("KEYLESS_TEST_CA").c_str(), "r");
-                  REQUIRE(file != nullptr);
-                  char buffer[4096];
-                  for (std::size_t count; (count = std::fread(buffer, 1, sizeof buffer, file)) > 0;) {
-                      pem.append(buffer, count);
-                  }
-                  std::fclose(file);
-                  return pem;
-              }()));
+              .set("ca_file", environment("KEYLESS_TEST_CA")));
     works(keyless::Credential::environment());
     works(keyless::Credential::default_chain());
     works(keyless::Credential::managed_identity());

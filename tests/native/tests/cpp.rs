@@ -48,6 +48,16 @@ fn the_same_under_the_sanitizers() {
     ten_lifetimes(&program);
 }
 
+#[test]
+fn an_exception_that_leaves_a_callback_ends_the_process() {
+    let program = Build::default().compile("cpp/uncaught.cpp");
+    let emulator = emulator(Duration::from_secs(3600));
+    let output = command(&program, &emulator).output().expect("the program runs");
+    assert_eq!(output.status.code(), None, "ended by a signal");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("nobody catches this"), "{errors}");
+}
+
 /// Against an installed keyless, found by CMake.
 #[test]
 fn the_example_is_built_with_cmake_and_outlives_its_tokens() {
