@@ -16,6 +16,7 @@ pub mod event;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod options;
+mod per_process;
 pub mod pubsub;
 pub mod reply;
 mod runtime;

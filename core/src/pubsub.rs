@@ -2,6 +2,7 @@
 //! wait in. Which connection they come from is `connection`'s.
 
 use crate::client::Client;
+use crate::connection::check_lengths;
 use crate::error::{Error, ErrorCode, Result};
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -220,7 +221,9 @@ pub struct Subscriber {
 impl Client {
     /// A subscriber without subscriptions yet.
     pub fn subscriber(&self, options: SubscriberOptions) -> Subscriber {
-        Subscriber { client: self.clone(), queue: Queue::new(options, self.messages_dropped()) }
+        let queue = Queue::new(options, self.messages_dropped());
+        self.introduce(&queue);
+        Subscriber { client: self.clone(), queue }
     }
 }
 
@@ -230,24 +233,27 @@ impl Subscriber {
     /// # Errors
     /// The server's refusal ([`ErrorCode::NoPermission`] ...), [`ErrorCode::Timeout`] when no confirmation
     /// comes within `command_timeout` (the subscription stays wanted and is made as soon as it can be),
-    /// [`ErrorCode::Closed`].
+    /// [`ErrorCode::InvalidCommand`] for a name that is too long, [`ErrorCode::Closed`].
     pub async fn subscribe<N: AsRef<[u8]>>(&self, channels: &[N]) -> Result<()> {
-        self.client.subscribe(Kind::Channel, names(channels), &self.queue).await
+        self.client.subscribe(Kind::Channel, names(channels)?, &self.queue).await
     }
 
     /// Subscribes to patterns such as `news.*`; see [`Subscriber::subscribe`].
     pub async fn psubscribe<N: AsRef<[u8]>>(&self, patterns: &[N]) -> Result<()> {
-        self.client.subscribe(Kind::Pattern, names(patterns), &self.queue).await
+        self.client.subscribe(Kind::Pattern, names(patterns)?, &self.queue).await
     }
 
     /// Subscribes to shard channels; see [`Subscriber::subscribe`].
     pub async fn ssubscribe<N: AsRef<[u8]>>(&self, channels: &[N]) -> Result<()> {
-        self.client.subscribe(Kind::Shard, names(channels), &self.queue).await
+        self.client.subscribe(Kind::Shard, names(channels)?, &self.queue).await
     }
 
     /// Ends the subscription to these names. Messages that wait already are still delivered.
     pub fn unsubscribe<N: AsRef<[u8]>>(&self, kind: Kind, of: &[N]) {
-        self.client.unsubscribe(kind, Some(&names(of)), &self.queue);
+        // Names that cannot be subscribed to were not.
+        if let Ok(names) = names(of) {
+            self.client.unsubscribe(kind, Some(&names), &self.queue);
+        }
     }
 
     /// The next message, gap or loss; waits for it.
@@ -289,8 +295,9 @@ impl std::fmt::Debug for Subscriber {
     }
 }
 
-fn names<N: AsRef<[u8]>>(names: &[N]) -> Vec<Bytes> {
-    names.iter().map(|name| Bytes::copy_from_slice(name.as_ref())).collect()
+fn names<N: AsRef<[u8]>>(names: &[N]) -> Result<Vec<Bytes>> {
+    check_lengths(names.iter().map(|name| name.as_ref().len()))?;
+    Ok(names.iter().map(|name| Bytes::copy_from_slice(name.as_ref())).collect())
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! The threads behind the handles: lazily started, one set per process, started anew in a forked child.
 
 use crate::error::{Error, ErrorCode, Result};
-use parking_lot::Mutex;
-use std::future::pending;
+use crate::per_process::PerProcess;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
 
 /// The most I/O threads a process has, whatever its clients ask for.
 pub(crate) const MAX_IO_THREADS: usize = 16;
@@ -31,33 +31,26 @@ pub(crate) fn token() -> Result<Handle> {
 /// the process.
 struct Service {
     name: &'static str,
-    /// The process the thread belongs to and the way to it.
-    running: Mutex<Option<(u32, Handle)>>,
+    running: PerProcess<Running>,
+}
+
+struct Running {
+    handle: Handle,
+    /// The thread ends when this is dropped, since another one was first.
+    _stop: oneshot::Sender<()>,
 }
 
 impl Service {
     const fn new(name: &'static str) -> Self {
-        Self { name, running: Mutex::new(None) }
+        Self { name, running: PerProcess::new() }
     }
 
     /// A forked child has no such thread: its first call starts one.
     fn handle(&self) -> Result<Handle> {
-        let process = std::process::id();
-        let mut current = self.running.lock();
-        if let Some((owner, handle)) = &*current
-            && *owner == process
-        {
-            return Ok(handle.clone());
-        }
-        let handle = self.start()?;
-        if let Some((_, parents)) = current.replace((process, handle.clone())) {
-            // The parent's thread does not exist here; winding its runtime down would touch its descriptors.
-            std::mem::forget(parents);
-        }
-        Ok(handle)
+        self.running.get(|| self.start()).map(|running| running.handle.clone())
     }
 
-    fn start(&self) -> Result<Handle> {
+    fn start(&self) -> Result<Running> {
         let failed = |error: &dyn std::fmt::Display| {
             Error::new(
                 ErrorCode::Internal,
@@ -66,18 +59,21 @@ impl Service {
             )
         };
         let (send, receive) = sync_channel(1);
+        let (stop, stopped) = oneshot::channel::<()>();
         thread::Builder::new()
             .name(self.name.into())
             .spawn(move || match Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => {
                     let _ = send.send(Ok(runtime.handle().clone()));
-                    runtime.block_on(pending::<()>());
+                    // Never used, but dropped perhaps.
+                    let _ = runtime.block_on(stopped);
                 }
                 Err(error) => {
                     let _ = send.send(Err(error));
                 }
             })
             .map_err(|error| failed(&error))?;
-        receive.recv().map_err(|error| failed(&error))?.map_err(|error| failed(&error))
+        let handle = receive.recv().map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
+        Ok(Running { handle, _stop: stop })
     }
 }

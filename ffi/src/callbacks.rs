@@ -1,16 +1,24 @@
 //! The thread on which callbacks of commands and subscriptions run: never the I/O thread, never under a lock.
 
+use crate::boundary::{free, handle};
 use crate::fork;
 use keyless::{Error, ErrorCode, Result};
-use parking_lot::Mutex;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// The way to the thread, and the process it belongs to.
-static THREAD: Mutex<Option<(u32, Sender<Job>)>> = Mutex::new(None);
+/// The way to the thread, and the process it belongs to. No lock: one that the I/O thread held during a fork would stay
+/// locked in the child.
+static THREAD: AtomicPtr<(u32, Sender<Job>)> = AtomicPtr::new(null_mut());
+
+fn thread() -> Option<&'static (u32, Sender<Job>)> {
+    // SAFETY: NULL, or made by `start`, which never frees what it has put here.
+    unsafe { THREAD.load(Ordering::Acquire).as_ref() }
+}
 
 thread_local! {
     static HERE: Cell<bool> = const { Cell::new(false) };
@@ -24,8 +32,8 @@ pub(crate) fn is_current_thread() -> bool {
 /// Starts the thread unless it runs. Fails with [`ErrorCode::Internal`] when the system gives none.
 pub(crate) fn start() -> Result<()> {
     let process = fork::generation();
-    let mut thread = THREAD.lock();
-    if thread.as_ref().is_some_and(|(owner, _)| *owner == process) {
+    let former = THREAD.load(Ordering::Acquire);
+    if thread().is_some_and(|(owner, _)| *owner == process) {
         return Ok(());
     }
     let (send, receive) = channel::<Job>();
@@ -46,14 +54,18 @@ pub(crate) fn start() -> Result<()> {
                 "Check the limits on threads of this process.",
             )
         })?;
+    let own = handle((process, send));
+    if THREAD.compare_exchange(former, own, Ordering::AcqRel, Ordering::Acquire).is_err() {
+        // Another thread was first. The one that was just started ends with the only way to it.
+        free(own);
+    }
     // The parent's end of a channel whose thread does not exist here is left alone.
-    std::mem::forget(thread.replace((process, send)));
     Ok(())
 }
 
 /// Runs a job on the thread, which was started.
 pub(crate) fn run(job: Job) {
-    if let Some((_, thread)) = &*THREAD.lock() {
+    if let Some((_, thread)) = thread() {
         let _ = thread.send(job);
     }
 }

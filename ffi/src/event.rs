@@ -2,6 +2,7 @@
 
 use crate::boundary::{OwnedData, bad_argument, keyless_destructor, look, optional, view};
 use crate::error::keyless_error;
+use crate::fork;
 use keyless::event::{Event, EventHandler, EventMask, HandlerId};
 use keyless::{Error, Result};
 use once_cell::sync::OnceCell;
@@ -244,16 +245,19 @@ impl Handlers {
         handler: EventHandler,
         add: impl FnOnce(EventMask, EventHandler) -> HandlerId,
     ) -> u64 {
-        let mut listed = self.0.lock();
-        listed.last += 1;
-        let id = listed.last;
-        let at = add(mask, Arc::clone(&handler));
-        listed.all.push(Listening { id, mask, handler, at });
-        id
+        fork::without(|| {
+            let mut listed = self.0.lock();
+            listed.last += 1;
+            let id = listed.last;
+            let at = add(mask, Arc::clone(&handler));
+            listed.all.push(Listening { id, mask, handler, at });
+            id
+        })
     }
 
     /// Adds all of them to what was made anew.
     pub(crate) fn attach(&self, add: impl Fn(EventMask, EventHandler) -> HandlerId) {
+        // In a child, where no other thread is.
         for listening in &mut self.0.lock().all {
             listening.at = add(listening.mask, Arc::clone(&listening.handler));
         }
@@ -270,12 +274,12 @@ impl Handlers {
     }
 
     fn take(&self, which: impl Fn(&Listening) -> bool, remove: impl Fn(HandlerId) -> bool) -> bool {
-        let taken: Vec<Listening> = {
+        let taken: Vec<Listening> = fork::without(|| {
             let mut listed = self.0.lock();
             let (taken, kept) = std::mem::take(&mut listed.all).into_iter().partition(which);
             listed.all = kept;
             taken
-        };
+        });
         for listening in &taken {
             remove(listening.at);
         }

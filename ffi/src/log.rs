@@ -2,6 +2,7 @@
 
 use crate::boundary::{OwnedData, bad_argument, keyless_destructor, run};
 use crate::error::keyless_error;
+use crate::fork;
 use crate::status::keyless_status;
 use once_cell::sync::OnceCell;
 use parking_lot::RwLock;
@@ -80,7 +81,7 @@ pub extern "C" fn keyless_log_set(
             let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(ToCallback));
         });
         LEVEL.store(if listener.is_some() { level } else { 0 }, Ordering::SeqCst);
-        let former = std::mem::replace(&mut *LISTENER.write(), listener);
+        let former = fork::without(|| std::mem::replace(&mut *LISTENER.write(), listener));
         tracing::callsite::rebuild_interest_cache();
         drop(former);
         Ok(())
@@ -121,7 +122,7 @@ impl<S: Subscriber> Layer<S> for ToCallback {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let Some(listener) = LISTENER.read().clone() else { return };
+        let Some(listener) = fork::without(|| LISTENER.read().clone()) else { return };
         let mut line = Line::default();
         event.record(&mut line);
         let metadata = event.metadata();

@@ -237,8 +237,8 @@ impl Wake for RunCallback {
 
 /// Subscribes to `count` names of a type (a `keyless_channel_type`) and waits for the server's confirmation.
 ///
-/// `lengths` gives the length of each name in bytes; with NULL every name ends with a NUL. Fails with the server's
-/// refusal (`KEYLESS_NO_PERMISSION` ...), with `KEYLESS_TIMEOUT` if no confirmation comes within the option
+/// `lengths` gives the length of each name in bytes; with NULL every name ends with a NUL. Fails with
+/// `KEYLESS_INVALID_COMMAND` for a name beyond 512 MiB, with the server's refusal (`KEYLESS_NO_PERMISSION` ...), with `KEYLESS_TIMEOUT` if no confirmation comes within the option
 /// `command_timeout` (the subscription is made as soon as it can be), or with `KEYLESS_CLOSED`.
 #[unsafe(no_mangle)]
 pub extern "C" fn keyless_subscription_subscribe(

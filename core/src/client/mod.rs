@@ -411,6 +411,11 @@ impl Client {
         Arc::clone(&self.0.messages_dropped)
     }
 
+    /// Arranges that a queue is closed when this client is.
+    pub(crate) fn introduce(&self, queue: &Arc<Queue>) {
+        self.0.node.subscriptions.introduce(queue);
+    }
+
     /// Ends a queue's subscriptions.
     pub(crate) fn unsubscribe(&self, kind: Kind, names: Option<&[Bytes]>, queue: &Arc<Queue>) {
         match kind {

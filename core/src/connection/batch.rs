@@ -158,13 +158,13 @@ impl Batch {
     }
 }
 
-pub(super) fn check_lengths(lengths: impl Iterator<Item = usize>) -> Result<()> {
+pub(crate) fn check_lengths(lengths: impl Iterator<Item = usize>) -> Result<()> {
     for length in lengths {
         if length > MAX_ARGUMENT_BYTES {
             return Err(Error::new(
                 ErrorCode::InvalidCommand,
                 format!("An argument has {length} bytes; Redis takes {MAX_ARGUMENT_BYTES} at the most."),
-                "Split the value.",
+                "Split the value, or shorten the name.",
             ));
         }
     }

@@ -38,5 +38,6 @@ mod test_server;
 pub(crate) mod tls;
 mod transport;
 
+pub(crate) use batch::check_lengths;
 pub use batch::{Batch, CompletionSink, MAX_ARGUMENT_BYTES, Replies};
 pub use cache::CacheStats;

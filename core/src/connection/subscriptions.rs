@@ -9,7 +9,7 @@ use crate::pubsub::{Kind, Message, Queue};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -36,6 +36,10 @@ struct State {
     next: Option<Next>,
     /// What was added or removed after the next connection was told everything.
     late: Vec<Name>,
+    /// Who may subscribe: also they are told of the end who listen to nothing.
+    subscribers: Vec<Weak<Queue>>,
+    /// Why nothing comes any more.
+    closed: Option<Error>,
 }
 
 struct Next {
@@ -68,6 +72,22 @@ pub(crate) struct Change {
 impl Subscriptions {
     pub(crate) fn new() -> Self {
         Self { state: Mutex::default(), changes: watch::Sender::new(0) }
+    }
+
+    /// Remembers a queue, which is closed when the client is.
+    pub(crate) fn introduce(&self, queue: &Arc<Queue>) {
+        let closed = {
+            let mut state = self.state.lock();
+            let subscribers = &mut state.subscribers;
+            if subscribers.len() == subscribers.capacity() {
+                subscribers.retain(|queue| queue.strong_count() > 0);
+            }
+            subscribers.push(Arc::downgrade(queue));
+            state.closed.clone()
+        };
+        if let Some(error) = closed {
+            queue.close(error);
+        }
     }
 
     /// Adds a listener and says what must be sent for it: one command per `NAMES_PER_COMMAND` new names.
@@ -280,8 +300,13 @@ impl Subscriptions {
 
     /// Ends every queue: the client is closed.
     pub(crate) fn close(&self, error: &Error) {
-        let entries: Vec<_> = self.state.lock().names.drain().map(|(_, entry)| entry).collect();
-        for queue in entries.iter().flat_map(|entry| &entry.queues) {
+        let (entries, subscribers) = {
+            let mut state = self.state.lock();
+            state.closed = Some(error.clone());
+            (std::mem::take(&mut state.names), std::mem::take(&mut state.subscribers))
+        };
+        let listening = entries.into_values().flat_map(|entry| entry.queues);
+        for queue in listening.chain(subscribers.iter().filter_map(Weak::upgrade)) {
             queue.close(error.clone());
         }
         self.changes.send_modify(|count| *count += 1);

@@ -1,7 +1,7 @@
 //! The end of a client: in order when asked for, at once when nobody holds it any more.
 
 use keyless::redis::cmd;
-use keyless::{Batch, Client, ErrorCode};
+use keyless::{Batch, Client, ErrorCode, SubscriberOptions};
 use keyless_conformance::collector::Collector;
 use keyless_conformance::{SOON, client_secret, emulator, eventually, options};
 use keyless_emulator::Freeze;
@@ -78,4 +78,17 @@ async fn the_last_handle_takes_the_connection_along() {
     drop(clone);
     let stats = emulator.wait_until(|stats| stats.connections.open == 0, SOON).await.unwrap();
     assert_eq!(stats.connections.closed_by_client, 1);
+}
+
+#[tokio::test]
+async fn subscribers_that_listen_to_nothing_hear_of_the_end_too() {
+    let emulator = emulator(Duration::from_hours(1)).await;
+    let client = Client::connect_as(&options(&emulator), client_secret(&emulator)).await.unwrap();
+    let mut before = client.subscriber(SubscriberOptions::default());
+    let waiting = tokio::spawn(async move { before.next().await });
+    client.close().await;
+    let mut after = client.subscriber(SubscriberOptions::default());
+    for heard in [waiting.await.unwrap(), after.next().await] {
+        assert_eq!(heard.unwrap_err().code(), ErrorCode::Closed);
+    }
 }

@@ -185,6 +185,19 @@ char *issued_token(double lifetime_seconds)
     return answer;
 }
 
+keyless_status refusal(const keyless_token_source *source)
+{
+    keyless_status status;
+    keyless_token *token;
+    int64_t begun = now_ms();
+    do {
+        keyless_error_free(problem);
+        status = keyless_token_source_get(source, 50, &token, &problem);
+        assert_null(token);
+    } while (status == KEYLESS_TIMEOUT && now_ms() - begun < SOON_MS);
+    return status;
+}
+
 long memory_kib(void)
 {
     char line[200];

@@ -81,6 +81,9 @@ void fault(const char *body);
 /* A signed token of the service principal, for so long; to be freed. */
 char *issued_token(double lifetime_seconds);
 
+/* Why a source has no token, as soon as an attempt has ended; the error stays in `problem`. */
+keyless_status refusal(const keyless_token_source *source);
+
 /* Bytes of memory in use, and open descriptors, of this process. */
 long memory_kib(void);
 int descriptors(void);

@@ -196,16 +196,15 @@ static void own_credentials_that_fail(void **state)
         keyless_options *options = options_here();
         keyless_credential *credential = custom(&own);
         keyless_token_source *source;
-        keyless_token *token;
         OK(keyless_options_set_token_request_timeout_ms(options, which == 1 ? 100 : SOON_MS, &problem));
         OK(keyless_options_set_refresh_retry_min_ms(options, 10, &problem));
         OK(keyless_options_set_refresh_retry_max_ms(options, 20, &problem));
         OK(keyless_token_source_new(options, credential, &source, &problem));
         keyless_options_free(options);
         keyless_credential_free(credential);
-        keyless_status status = keyless_token_source_get(source, SOON_MS, &token, &problem);
-        assert_null(token);
-        assert_int_equal(status, why[which]);
+        keyless_status status = refusal(source);
+        /* Of the one that never answers, the time limit and the answers to later requests both are reasons. */
+        assert_true(status == why[which] || (which == 1 && status == KEYLESS_TOKEN_ENDPOINT_UNAVAILABLE));
         if (which == 0) {
             assert_non_null(strstr(keyless_error_text(problem), "the vault is closed"));
         }

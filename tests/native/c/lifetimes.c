@@ -92,7 +92,7 @@ static void by_descriptor(int64_t until)
             count(list[index].reply, list[index].error);
         }
         waiting -= (int)found;
-    } while (waiting > 0);
+    } while (waiting > 0 || now_ms() < until);
     keyless_completions_free(room);
 }
 

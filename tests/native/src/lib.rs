@@ -2,7 +2,9 @@
 
 #![allow(clippy::missing_panics_doc, reason = "a helper of tests panics where a test would")]
 
+pub mod header;
 pub mod install;
+pub mod nulls;
 pub mod suite;
 
 use keyless_emulator::{Emulator, EmulatorOptions};

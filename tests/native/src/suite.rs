@@ -1,6 +1,6 @@
 //! The C tests with cmocka: how their programs are built, and what watches them while they run.
 
-use crate::{Build, command, here, run};
+use crate::{Build, command, here, programs, run};
 use keyless_emulator::{Emulator, EmulatorOptions};
 use std::path::PathBuf;
 use std::process::Command;
@@ -19,6 +19,11 @@ pub enum Under {
     ThreadSanitizer,
 }
 
+/// Whether `KEYLESS_SOAK=1` asks for the long forms.
+pub fn soak() -> bool {
+    std::env::var("KEYLESS_SOAK").is_ok_and(|value| value == "1")
+}
+
 /// One program of `c/`.
 #[derive(Clone, Copy, Debug)]
 pub struct Program {
@@ -31,10 +36,16 @@ pub struct Program {
 impl Program {
     /// Compiles it.
     pub fn compile(&self, under: Under) -> PathBuf {
+        self.compile_as(under, "")
+    }
+
+    /// Compiles it under a name of its own, while another test may compile it too.
+    pub fn compile_as(&self, under: Under, name: &str) -> PathBuf {
         let common = ["common.c", "peer.c"].map(|file| here().join("c").join(file).display().to_string());
         let mut arguments: Vec<&str> = common.iter().map(String::as_str).collect();
-        arguments.extend(["-lcmocka", "-lm"]);
-        let name = match under {
+        let generated = programs().display().to_string();
+        arguments.extend(["-I", &generated, "-lcmocka", "-lm"]);
+        let watched = match under {
             Under::Nothing | Under::Valgrind => "",
             Under::Sanitizers => {
                 arguments.extend(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
@@ -45,11 +56,17 @@ impl Program {
                 "-tsan"
             }
         };
-        Build { arguments: &arguments, name }.compile(&format!("c/{}.c", self.name))
+        let name = format!("{watched}{name}");
+        Build { arguments: &arguments, name: &name }.compile(&format!("c/{}.c", self.name))
     }
 
     /// Compiles it and runs it with an emulator of its own; gives what it printed.
     pub fn run(&self, under: Under) -> String {
+        self.run_with(under, &[])
+    }
+
+    /// The same with more in its environment.
+    pub fn run_with(&self, under: Under, environment: &[(&str, &str)]) -> String {
         let program = self.compile(under);
         let emulator = Emulator::start_blocking(EmulatorOptions {
             token_lifetime: self.token_lifetime,
@@ -76,7 +93,6 @@ impl Program {
                         "--num-callers=30",
                         "--child-silent-after-fork=yes",
                     ])
-                    .arg(format!("--suppressions={}", here().join("valgrind.supp").display()))
                     .arg(&program);
                 for (name, value) in plain.get_envs() {
                     watched.env(name, value.unwrap_or_default());
@@ -91,6 +107,7 @@ impl Program {
             .env("ASAN_OPTIONS", "detect_stack_use_after_return=1:strict_string_checks=1")
             .env("UBSAN_OPTIONS", "print_stacktrace=1")
             .env("TSAN_OPTIONS", format!("suppressions={}", here().join("tsan.supp").display()));
+        watched.envs(environment.iter().copied());
         run(watched)
     }
 }
