@@ -25,7 +25,7 @@ static void kinds_by_name(void **state)
     OK(keyless_credential_set(credential, KEYLESS_TEXT("tenant_id"), KEYLESS_TEXT(getenv("AZURE_TENANT_ID")), &problem));
     OK(keyless_credential_set(credential, KEYLESS_TEXT("client_id"), KEYLESS_TEXT(getenv("AZURE_CLIENT_ID")), &problem));
     FAILS(KEYLESS_INVALID_OPTION,
-          keyless_credential_set(credential, KEYLESS_TEXT("clientid"), KEYLESS_TEXT("x"), &problem));
+          keyless_credential_set(credential, KEYLESS_TEXT("clientis"), KEYLESS_TEXT("x"), &problem));
     FAILS(KEYLESS_INVALID_OPTION, keyless_credential_set(credential, "", 0, KEYLESS_TEXT("x"), &problem));
     FAILS(KEYLESS_INVALID_ARGUMENT,
           keyless_credential_set(credential, KEYLESS_TEXT("client_id"), "\xff", 1, &problem));
@@ -221,6 +221,46 @@ static void own_credentials_that_fail(void **state)
     }
 }
 
+/* Proves the application with a token of another identity, as in a pod. */
+static void asserted(keyless_token_request *request, void *data)
+{
+    char body[200];
+    size_t scope = 7;
+    keyless_token_request_scope(request, &scope);
+    snprintf(body, sizeof body, "{\"subject\":\"%s\"}", getenv("KEYLESS_TEST_SUBJECT"));
+    char *answered = control("POST", "/federated-tokens", body);
+    char *token = strstr(answered, "\"token\":\"") + strlen("\"token\":\"");
+    *strchr(token, '"') = '\0';
+    keyless_status status = keyless_token_request_complete(request, KEYLESS_TEXT(token), 0, NULL);
+    free(answered);
+    ADD(*(int *)data, status == KEYLESS_OK && scope == 0 ? 1 : 1000);
+}
+
+static void counted_free(void *data)
+{
+    ADD(*(int *)data, 100);
+}
+
+static void an_application_proves_itself_with_assertions(void **state)
+{
+    (void)state;
+    int asked = 0;
+    keyless_credential *credential;
+    FAILS(KEYLESS_INVALID_ARGUMENT,
+          keyless_credential_client_assertion(NULL, &asked, counted_free, &credential, &problem));
+    assert_null(credential);
+    OK(keyless_credential_client_assertion(asserted, &asked, counted_free, &credential, &problem));
+    OK(keyless_credential_set(credential, KEYLESS_TEXT("tenant_id"), KEYLESS_TEXT(getenv("AZURE_TENANT_ID")), &problem));
+    OK(keyless_credential_set(credential, KEYLESS_TEXT("client_id"), KEYLESS_TEXT(getenv("AZURE_CLIENT_ID")), &problem));
+    OK(keyless_credential_set(credential, KEYLESS_TEXT("authority_host"), KEYLESS_TEXT(getenv("AZURE_AUTHORITY_HOST")),
+                              &problem));
+    keyless_client *client = connect_with(credential);
+    keyless_credential_free(credential);
+    tell(client, "PONG", COMMAND("PING"));
+    keyless_client_free(client);
+    SOON(LOOK(asked) == 101);
+}
+
 struct renewed {
     int heard;
     uint64_t generation;
@@ -347,6 +387,7 @@ int main(void)
         cmocka_unit_test(kinds_by_name),
         cmocka_unit_test(own_credentials_answer_at_once_or_later),
         cmocka_unit_test(own_credentials_that_fail),
+        cmocka_unit_test(an_application_proves_itself_with_assertions),
         cmocka_unit_test(a_source_is_asked_subscribed_and_told_of_refusals),
         cmocka_unit_test(clients_share_a_source),
     };
