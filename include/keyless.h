@@ -344,6 +344,11 @@ typedef enum {
 } keyless_overflow;
 
 /**
+ * What a new token says of itself. Borrowed: valid until the callback returns.
+ */
+typedef struct keyless_claims keyless_claims;
+
+/**
  * A client of one cache: one connection, or one per node of a cluster, shared by all who use it. Any thread may use
  * it, any number at a time.
  *
@@ -500,6 +505,22 @@ typedef void (*keyless_log_callback)(keyless_log_level level,
                                      const char *target,
                                      const char *text,
                                      void *user_data);
+
+/**
+ * Chooses the Redis user of a new token with `keyless_claims_choose_user`; without a choice the token cannot be used, and
+ * another one is asked for. Once per token, on the thread `keyless-token`, which it must not block. It must not throw, and
+ * must not leave with `longjmp`.
+ */
+typedef void (*keyless_user_name_callback)(keyless_claims *claims,
+                                           void *user_data);
+
+/**
+ * Says whether a token that was received and expires at these times (milliseconds since 1970-01-01 UTC) is replaced now.
+ * On the thread `keyless-token`, which it must not block. It must not throw, and must not leave with `longjmp`.
+ */
+typedef bool (*keyless_should_refresh_callback)(int64_t received_at_ms,
+                                                int64_t expires_at_ms,
+                                                void *user_data);
 
 /**
  * Hears of a message, or, once and last, why none come any more; the other one is NULL, and both are borrowed until it
@@ -1052,6 +1073,63 @@ const char *keyless_options_warning(const keyless_options *options,
 void keyless_options_free(keyless_options *options);
 
 /**
+ * The object id of the identity (`oid`), in UTF-8, not ended by a NUL; NULL and length 0 if the token has none.
+ */
+const char *keyless_claims_object_id(const keyless_claims *claims,
+                                     size_t *length);
+
+/**
+ * The tenant (`tid`), in UTF-8, not ended by a NUL; NULL and length 0 if the token has none.
+ */
+const char *keyless_claims_tenant_id(const keyless_claims *claims,
+                                     size_t *length);
+
+/**
+ * The application (`appid`, `azp`), in UTF-8, not ended by a NUL; NULL and length 0 if the token has none.
+ */
+const char *keyless_claims_application_id(const keyless_claims *claims,
+                                          size_t *length);
+
+/**
+ * Whom the token is for (`aud`), in UTF-8, not ended by a NUL; NULL and length 0 if the token does not say.
+ */
+const char *keyless_claims_audience(const keyless_claims *claims,
+                                    size_t *length);
+
+/**
+ * Chooses the Redis user that the token signs in. It is copied. Only in the callback that was given the claims.
+ */
+keyless_status keyless_claims_choose_user(keyless_claims *claims,
+                                          const char *user,
+                                          size_t user_length,
+                                          keyless_error **error);
+
+/**
+ * Lets `callback` choose the Redis user of each token, in place of its object id and of the option `user_name`.
+ *
+ * `destructor` (may be NULL) frees `user_data` when neither these options nor anything made with them needs it any more.
+ * On failure `user_data` is the caller's.
+ */
+keyless_status keyless_options_set_user_name_callback(keyless_options *options,
+                                                      keyless_user_name_callback callback,
+                                                      void *user_data,
+                                                      keyless_destructor destructor,
+                                                      keyless_error **error);
+
+/**
+ * Lets `callback`, asked every `every_ms` milliseconds, decide when a token is replaced, in place of the options
+ * `refresh_ratio` and `refresh_jitter`. Should it never say yes, the token is replaced `refresh_margin` before its end.
+ *
+ * `destructor` and `user_data` as in `keyless_options_set_user_name_callback`.
+ */
+keyless_status keyless_options_set_should_refresh_callback(keyless_options *options,
+                                                           uint64_t every_ms,
+                                                           keyless_should_refresh_callback callback,
+                                                           void *user_data,
+                                                           keyless_destructor destructor,
+                                                           keyless_error **error);
+
+/**
  * Whether connections are encrypted. Default true; a Microsoft Entra sign-in needs it.
  */
 keyless_status keyless_options_set_tls(keyless_options *options,
@@ -1568,6 +1646,16 @@ bool keyless_reply_pair(const keyless_reply *reply,
  * A part whose command was never answered says why, and whether it may have been executed.
  */
 keyless_error *keyless_reply_error(const keyless_reply *reply);
+
+/**
+ * The error of whoever wanted another type: `KEYLESS_UNEXPECTED_REPLY`, with what the reply is and `wanted`, such as
+ * `a whole number`; of a part of type `KEYLESS_REPLY_ERROR` the same as `keyless_reply_error`. The caller frees it.
+ *
+ * For wrappers in other languages, so that all say the same. A reply of NULL stands for a part that does not exist.
+ */
+keyless_error *keyless_reply_unexpected(const keyless_reply *reply,
+                                        const char *wanted,
+                                        size_t wanted_length);
 
 /**
  * A reply of its own from a borrowed one or a part, to keep it. Shares the memory of what was received. The caller

@@ -51,7 +51,7 @@ impl Recipe {
                 let options: Vec<(&str, &str)> =
                     options.iter().map(|(name, value)| (*name, value.expose())).collect();
                 let Some(callback) = callback.clone() else {
-                    return Credential::from_kind(kind.name, &options);
+                    return Credential::of_kind(kind.name, &options);
                 };
                 Credential::client_assertion_from(&options, move || {
                     let callback = Arc::clone(&callback);

@@ -1,8 +1,8 @@
 //! Replies: core's views behind handles. Nothing is copied.
 
-use crate::boundary::{free, handle, look, optional, put, view};
+use crate::boundary::{bytes, free, handle, look, optional, put, view};
 use crate::error::keyless_error;
-use keyless::{Reply, ReplyKind};
+use keyless::{Error, ErrorCode, Reply, ReplyKind};
 use std::ffi::c_char;
 
 /// A reply, or a part of one: a view of what the server sent.
@@ -178,6 +178,51 @@ pub extern "C" fn keyless_reply_error(reply: *const keyless_reply) -> *mut keyle
             .and_then(|reply| reply.0.error())
             .map_or(std::ptr::null_mut(), |error| handle(error.into()))
     })
+}
+
+/// The error of whoever wanted another type: `KEYLESS_UNEXPECTED_REPLY`, with what the reply is and `wanted`, such as
+/// `a whole number`; of a part of type `KEYLESS_REPLY_ERROR` the same as `keyless_reply_error`. The caller frees it.
+///
+/// For wrappers in other languages, so that all say the same. A reply of NULL stands for a part that does not exist.
+#[unsafe(no_mangle)]
+pub extern "C" fn keyless_reply_unexpected(
+    reply: *const keyless_reply,
+    wanted: *const c_char,
+    wanted_length: usize,
+) -> *mut keyless_error {
+    look(std::ptr::null_mut(), || {
+        let reply = optional(reply);
+        let error = reply.and_then(|reply| reply.0.error()).unwrap_or_else(|| {
+            let wanted =
+                String::from_utf8_lossy(bytes(wanted, wanted_length, "wanted").unwrap_or(b"another type"));
+            let what = reply.map_or("nothing", |reply| described(reply.0.kind()));
+            Error::new(
+                ErrorCode::UnexpectedReply,
+                format!("The reply, {what}, cannot be read as {wanted}."),
+                "Ask for a type that fits the command's reply.",
+            )
+            .executed(true)
+        });
+        handle(error.into())
+    })
+}
+
+/// A reply's type, without its content.
+fn described(kind: ReplyKind) -> &'static str {
+    match kind {
+        ReplyKind::Status => "a status",
+        ReplyKind::String | ReplyKind::Verbatim => "a string",
+        ReplyKind::Integer => "an integer",
+        ReplyKind::Double => "a double",
+        ReplyKind::Boolean => "a boolean",
+        ReplyKind::BigNumber => "a big number",
+        ReplyKind::Array => "an array",
+        ReplyKind::Map => "a map",
+        ReplyKind::Set => "a set",
+        ReplyKind::Push => "a push",
+        ReplyKind::Error => "an error",
+        _ => "nil",
+    }
 }
 
 /// A reply of its own from a borrowed one or a part, to keep it. Shares the memory of what was received. The caller

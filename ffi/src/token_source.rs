@@ -12,7 +12,7 @@ use crate::options::keyless_options;
 use crate::status::keyless_status;
 use keyless::event::EventMask;
 use keyless::token::{Token, TokenSource, TokenSourceOptions};
-use keyless::{Error, ErrorCode, Identity, Options, Result};
+use keyless::{Error, ErrorCode, Identity, Result};
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -25,7 +25,7 @@ use std::time::Duration;
 pub struct keyless_token_source(pub(crate) Arc<Source>);
 
 pub(crate) struct Source {
-    options: Option<Options>,
+    options: Option<keyless_options>,
     credential: Option<Recipe>,
     handlers: Handlers,
     live: AtomicPtr<Live>,
@@ -37,7 +37,7 @@ struct Live {
 }
 
 impl Source {
-    fn new(options: Option<Options>, credential: Option<Recipe>) -> Result<Self> {
+    fn new(options: Option<keyless_options>, credential: Option<Recipe>) -> Result<Self> {
         let live = make(options.as_ref(), credential.as_ref())?;
         Ok(Self { options, credential, handlers: Handlers::default(), live: AtomicPtr::new(handle(live)) })
     }
@@ -87,11 +87,11 @@ impl Drop for Source {
     }
 }
 
-fn make(options: Option<&Options>, credential: Option<&Recipe>) -> Result<Live> {
-    let figures = options.map_or_else(TokenSourceOptions::new, Options::token_source_options);
+fn make(options: Option<&keyless_options>, credential: Option<&Recipe>) -> Result<Live> {
+    let figures = options.map_or_else(TokenSourceOptions::new, keyless_options::token_source_options);
     let identity = match (credential, options) {
         (Some(recipe), _) => Identity::Credential(recipe.make()?),
-        (None, Some(options)) => Identity::from_options(options)?,
+        (None, Some(options)) => Identity::from_options(&options.0)?,
         (None, None) => Identity::Credential(Recipe::default_chain()?.make()?),
     };
     match identity {
@@ -123,7 +123,7 @@ pub extern "C" fn keyless_token_source_new(
 ) -> keyless_status {
     run(error, || {
         let out = required(source, std::ptr::null_mut(), "source")?;
-        let options = optional(options).map(|options| options.0.clone());
+        let options = optional(options).cloned();
         let credential = optional(credential).map(|credential| credential.0.clone());
         *out = handle(keyless_token_source(Arc::new(Source::new(options, credential)?)));
         Ok(())

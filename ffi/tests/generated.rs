@@ -1,5 +1,5 @@
-//! What is generated is current: the typed setters from core's option table, the header from the entry points, the
-//! list of symbols from the header. `KEYLESS_GENERATE=1 cargo test --package keyless-ffi --test generated` writes
+//! What is generated is current: the typed setters from core's option table, in Rust and in C++, the header from the
+//! entry points, the list of symbols from the header. `KEYLESS_GENERATE=1 cargo test --package keyless-ffi --test generated` writes
 //! them.
 
 use keyless::options::{Effect, Kind, OptionInfo, table};
@@ -80,13 +80,95 @@ use std::ffi::c_char;
     code
 }
 
+/// The same for C++: per option a setter that throws and one that does not.
+fn cpp_setters() -> String {
+    let mut code = "\
+// Generated from core's option table by ffi/tests/generated.rs; do not change it here.
+
+/**
+ * @file
+ * The typed setters of keyless::Options.
+ *
+ * Each has a form that throws keyless::Error (code KEYLESS_INVALID_OPTION, and nothing changes then) and gives the
+ * options again, and a form with std::nothrow that gives a Result<void>.
+ */
+
+#ifndef KEYLESS_OPTION_SETTERS_HPP
+#define KEYLESS_OPTION_SETTERS_HPP
+
+#include \"error.hpp\"
+
+#include <chrono>
+#include <cstdint>
+#include <new>
+#include <optional>
+#include <string_view>
+
+namespace keyless {
+
+/** The typed setters, for Options to inherit. One thread at a time may use them. */
+template <typename Derived>
+class OptionSetters {
+public:
+"
+    .to_owned();
+    for info in table().iter().filter(|info| matches!(info.effect, Effect::Used | Effect::NotInStrings(_))) {
+        let verb = if matches!(info.kind, Kind::Endpoint) { "add" } else { "set" };
+        let name = info.name;
+        let unit = parameters(info).2;
+        let (unit, added) = match info.kind {
+            Kind::AutoMilliseconds { .. } => ("_ms", " std::nullopt stands for `auto`."),
+            Kind::Seconds { .. } => ("_ms", ""),
+            _ => (unit, ""),
+        };
+        let (kind, passed) = match info.kind {
+            Kind::Flag => ("bool", "value"),
+            Kind::Milliseconds { .. } | Kind::Seconds { .. } => {
+                ("std::chrono::milliseconds", "detail::milliseconds(value)")
+            }
+            Kind::AutoMilliseconds { .. } => (
+                "std::optional<std::chrono::milliseconds>",
+                "value ? detail::milliseconds(*value) : UINT64_MAX",
+            ),
+            Kind::Integer { .. } => ("std::uint64_t", "value"),
+            Kind::Ratio { .. } => ("double", "value"),
+            _ => ("std::string_view", "detail::text(value), value.size()"),
+        };
+        // The type has its unit.
+        let documentation =
+            info.documentation.replace(", in milliseconds", "").replace(", in seconds", "").replace('`', "");
+        let documentation = wrapped_as(" *", &format!("{documentation}{added}"));
+        let method = if verb == "add" { "add_endpoint" } else { name };
+        if kind == "bool" {
+            // Any text would be true.
+            let _ = write!(code, "    Derived &{method}(const char *) = delete;\n\n");
+        }
+        let _ = write!(
+            code,
+            "    /**\n{documentation}\n     */\n    Derived &{method}({kind} value) {{\n        {method}(std::nothrow, \
+             value).value();\n        return static_cast<Derived &>(*this);\n    }}\n\n    /** The same, without \
+             exceptions. */\n    Result<void> {method}(std::nothrow_t, {kind} value) {{\n        keyless_error *error \
+             = nullptr;\n        keyless_options_{verb}_{name}{unit}(static_cast<Derived *>(this)->handle(), {passed}, \
+             &error);\n        return detail::outcome(error);\n    }}\n\n",
+            documentation =
+                documentation.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n"),
+        );
+    }
+    code.truncate(code.trim_end().len());
+    code + "\n};\n\n} // namespace keyless\n\n#endif\n"
+}
+
 /// A documentation comment of lines that are not too long.
 fn wrapped(text: &str) -> String {
-    let mut lines = vec!["///".to_owned()];
+    wrapped_as("///", text)
+}
+
+fn wrapped_as(begin: &str, text: &str) -> String {
+    let mut lines = vec![begin.to_owned()];
     for word in text.split_whitespace() {
         let line = lines.last_mut().expect("there is one");
         if line.len() + word.len() >= 110 {
-            lines.push(format!("/// {word}"));
+            lines.push(format!("{begin} {word}"));
         } else {
             line.push(' ');
             line.push_str(word);
@@ -141,6 +223,7 @@ fn symbols(header: &str) -> String {
 fn what_is_generated_is_current() {
     // In this order: each is made from the one before.
     check("ffi/src/options/setters.rs", &formatted(&setters()));
+    check("include/keyless/option_setters.hpp", &cpp_setters());
     let header = header();
     check("include/keyless.h", &header);
     check("ffi/symbols.txt", &symbols(&header));

@@ -1,8 +1,7 @@
 //! The identity that is signed in to the Azure CLI: for development machines.
 
 use super::application::not_valid;
-use super::options::{Environment, check_tenant};
-use super::tool::{Shell, Tool};
+use super::tool::{Runner, Tool};
 use super::{AccessToken, Credential, CredentialOptions, TokenFuture, TokenProvider, TokenRequest};
 #[cfg(doc)]
 use crate::error::ErrorCode;
@@ -10,7 +9,6 @@ use crate::error::Result;
 use azure_core::credentials::TokenCredential;
 use azure_identity::{AzureCliCredential, AzureCliCredentialOptions, Executor};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 pub(super) const NAME: &str = "Azure CLI";
 
@@ -25,11 +23,7 @@ static TOOL: Tool = Tool {
 };
 
 #[derive(Debug)]
-pub(super) struct AzureCli {
-    tenant_id: Option<String>,
-    environment: Environment,
-    running: Arc<AtomicBool>,
-}
+pub(super) struct AzureCli(Runner);
 
 impl Credential {
     /// The identity that `az login` signed in. Needs `az` 2.54 or newer on `PATH`.
@@ -47,18 +41,13 @@ impl Credential {
 
 impl AzureCli {
     pub(super) fn new(options: &CredentialOptions) -> Result<Self> {
-        options.tenant_id.as_deref().map_or(Ok(()), check_tenant)?;
-        Ok(Self {
-            tenant_id: options.tenant_id.clone(),
-            environment: options.environment.clone(),
-            running: Arc::default(),
-        })
+        Runner::new(&TOOL, options).map(Self)
     }
 
     async fn ask(&self, scope: &str) -> Result<AccessToken> {
-        let shell = Shell::new(&TOOL, &self.environment, &self.running);
+        let shell = self.0.shell();
         let credential = AzureCliCredential::new(Some(AzureCliCredentialOptions {
-            tenant_id: self.tenant_id.clone(),
+            tenant_id: self.0.tenant_id.clone(),
             executor: Some(Arc::clone(&shell) as Arc<dyn Executor>),
             ..AzureCliCredentialOptions::default()
         }))

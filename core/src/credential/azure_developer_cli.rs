@@ -1,8 +1,7 @@
 //! The identity that is signed in to the Azure Developer CLI: for development machines.
 
 use super::application::not_valid;
-use super::options::{Environment, check_tenant};
-use super::tool::{Shell, Tool};
+use super::tool::{Runner, Tool};
 use super::{AccessToken, Credential, CredentialOptions, TokenFuture, TokenProvider, TokenRequest};
 #[cfg(doc)]
 use crate::error::ErrorCode;
@@ -10,7 +9,6 @@ use crate::error::Result;
 use azure_core::credentials::TokenCredential;
 use azure_identity::{AzureDeveloperCliCredential, AzureDeveloperCliCredentialOptions, Executor};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 pub(super) const NAME: &str = "Azure Developer CLI";
 
@@ -25,11 +23,7 @@ static TOOL: Tool = Tool {
 };
 
 #[derive(Debug)]
-pub(super) struct AzureDeveloperCli {
-    tenant_id: Option<String>,
-    environment: Environment,
-    running: Arc<AtomicBool>,
-}
+pub(super) struct AzureDeveloperCli(Runner);
 
 impl Credential {
     /// The identity that `azd auth login` signed in.
@@ -48,17 +42,14 @@ impl Credential {
 
 impl AzureDeveloperCli {
     pub(super) fn new(options: &CredentialOptions) -> Result<Self> {
-        options.tenant_id.as_deref().map_or(Ok(()), check_tenant)?;
-        let (tenant_id, environment) = (options.tenant_id.clone(), options.environment.clone());
-        Ok(Self { tenant_id, environment, running: Arc::default() })
+        Runner::new(&TOOL, options).map(Self)
     }
 
     async fn ask(&self, scope: &str) -> Result<AccessToken> {
-        let shell = Shell::new(&TOOL, &self.environment, &self.running);
+        let shell = self.0.shell();
         let credential = AzureDeveloperCliCredential::new(Some(AzureDeveloperCliCredentialOptions {
-            tenant_id: self.tenant_id.clone(),
+            tenant_id: self.0.tenant_id.clone(),
             executor: Some(Arc::clone(&shell) as Arc<dyn Executor>),
-            ..AzureDeveloperCliCredentialOptions::default()
         }))
         .map_err(|error| not_valid(NAME, &error))?;
         credential.get_token(&[scope], None).await.map(Into::into).map_err(|_| shell.explain())

@@ -1,8 +1,7 @@
 //! The identity that is signed in to Azure PowerShell: for development machines. `azure_identity` 1.0 does not have
 //! this kind.
 
-use super::options::{Environment, check_tenant};
-use super::tool::{Shell, Tool};
+use super::tool::{Runner, Shell, Tool};
 use super::{AccessToken, Credential, CredentialOptions, TokenFuture, TokenProvider, TokenRequest};
 use crate::error::{Error, ErrorCode, Result};
 use azure_identity::Executor;
@@ -11,7 +10,6 @@ use base64::engine::general_purpose::STANDARD;
 use std::ffi::OsStr;
 use std::process::Output;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
 pub(super) const NAME: &str = "Azure PowerShell";
@@ -32,11 +30,7 @@ const MARK: &str = "azsdk%";
 const NO_MODULE: &str = "keyless: no module";
 
 #[derive(Debug)]
-pub(super) struct AzurePowerShell {
-    tenant_id: Option<String>,
-    environment: Environment,
-    running: Arc<AtomicBool>,
-}
+pub(super) struct AzurePowerShell(Runner);
 
 impl Credential {
     /// The identity that `Connect-AzAccount` signed in. Needs `pwsh` on `PATH` (on Windows, else `powershell`) and the
@@ -56,15 +50,13 @@ impl Credential {
 
 impl AzurePowerShell {
     pub(super) fn new(options: &CredentialOptions) -> Result<Self> {
-        options.tenant_id.as_deref().map_or(Ok(()), check_tenant)?;
-        let (tenant_id, environment) = (options.tenant_id.clone(), options.environment.clone());
-        Ok(Self { tenant_id, environment, running: Arc::default() })
+        Runner::new(&TOOL, options).map(Self)
     }
 
     async fn ask(&self, scope: &str) -> Result<AccessToken> {
         let resource = scope.strip_suffix("/.default").unwrap_or(scope);
-        let script = script(resource, self.tenant_id.as_deref().unwrap_or_default())?;
-        let shell = Shell::new(&TOOL, &self.environment, &self.running);
+        let script = script(resource, self.0.tenant_id.as_deref().unwrap_or_default())?;
+        let shell = self.0.shell();
         let units: Vec<u8> = script.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let arguments = format!("-NoProfile -NonInteractive -EncodedCommand {}", STANDARD.encode(units));
         let output = run(&shell, &arguments).await.map_err(|_| shell.explain())?;
@@ -156,10 +148,10 @@ mod tests {
         let script = r#"test "$1 $2 $3" = "-NoProfile -NonInteractive -EncodedCommand" || exit 1
             script=$(echo "$4" | base64 -d | tr -d '\0')
             case "$script" in *"ResourceUrl = 'https://redis.azure.com'"*"'contoso.onmicrosoft.com'"*) ;; *) exit 1 ;; esac
-            echo 'WARNING: something'; echo 'azsdk%t-1%1893456000'"#;
+            echo 'WARNING: something'; echo 'azsdk%t-1%1893456001'"#;
         let token = ask("ok", script).await.unwrap();
         assert_eq!(token.secret.expose(), "t-1");
-        assert_eq!(token.expires_at, SystemTime::UNIX_EPOCH + Duration::from_secs(1_893_456_000));
+        assert_eq!(token.expires_at, SystemTime::UNIX_EPOCH + Duration::from_secs(1_893_456_001));
     }
 
     #[tokio::test]

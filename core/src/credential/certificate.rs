@@ -29,7 +29,7 @@ impl Certificate {
         let is_pem = bytes.windows(11).any(|window| window == b"-----BEGIN ");
         let (key, certificates) =
             if is_pem { read_pem(bytes, password)? } else { read_pkcs12(bytes, password)? };
-        Self::matched(key, certificates)
+        Self::matched(key, &certificates)
     }
 
     /// The certificate itself, DER.
@@ -43,9 +43,9 @@ impl Certificate {
     }
 
     /// Puts the certificate of this key first, then its issuers one after the other.
-    fn matched(key: KeyPair, certificates: Vec<Vec<u8>>) -> Result<Self> {
+    fn matched(key: KeyPair, certificates: &[Vec<u8>]) -> Result<Self> {
         let mut parsed = Vec::new();
-        for der in &certificates {
+        for der in certificates {
             parsed
                 .push(Parsed::from_der(der).map_err(|_| unusable("one of its certificates cannot be read"))?);
         }

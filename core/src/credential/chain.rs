@@ -1,5 +1,6 @@
 //! The default chain: the first kind of credential that works here, and from then on that one alone.
 
+use super::answer::one_line;
 use super::azure_cli::AzureCli;
 use super::azure_developer_cli::AzureDeveloperCli;
 use super::azure_powershell::AzurePowerShell;
@@ -109,23 +110,13 @@ fn chosen(options: &CredentialOptions) -> Result<(Vec<&'static str>, bool)> {
         "" => (all.collect(), false),
         "prod" => (SERVERS.to_vec(), false),
         "dev" => (TOOLS.to_vec(), false),
-        _ => match kinds::kind(name).ok().and_then(|kind| all.clone().find(|known| *known == kind.name)) {
-            Some(kind) => (vec![kind], true),
-            None => {
-                let known: Vec<_> = all.collect();
-                return Err(Error::new(
-                    ErrorCode::InvalidOption,
-                    format!(
-                        "{set_by} is \"{}\", which the default chain does not have.",
-                        super::answer::one_line(name)
-                    ),
-                    format!(
-                        "Set it to prod, dev, or one of {}; the Azure SDKs' names (AzureCliCredential ...) are known too.",
-                        known.join(", ")
-                    ),
-                ));
-            }
-        },
+        _ => {
+            let named = kinds::kind(name).ok();
+            let Some(kind) = all.clone().find(|known| named.is_some_and(|kind| kind.name == *known)) else {
+                return Err(unknown(set_by, name));
+            };
+            (vec![kind], true)
+        }
     };
     for excluded in &options.excluded {
         let kind = kinds::kind(excluded)?;
@@ -139,6 +130,18 @@ fn chosen(options: &CredentialOptions) -> Result<(Vec<&'static str>, bool)> {
         ));
     }
     Ok((chosen, alone))
+}
+
+fn unknown(set_by: &str, name: &str) -> Error {
+    let known: Vec<_> = SERVERS.into_iter().chain(TOOLS).collect();
+    Error::new(
+        ErrorCode::InvalidOption,
+        format!("{set_by} is \"{}\", which the default chain does not have.", one_line(name)),
+        format!(
+            "Set it to prod, dev, or one of {}; the Azure SDKs' names (AzureCliCredential ...) are known too.",
+            known.join(", ")
+        ),
+    )
 }
 
 impl CredentialOptions {
@@ -164,20 +167,15 @@ impl Link {
                 identity.probe().await.map_err(|error| (error, true))?;
                 identity.token(request).await.map_err(passes_if_unavailable)
             }
-            Self::Tool(provider) => match timeout(TOOL_TIMEOUT, provider.token(request)).await {
-                Ok(answer) => answer.map_err(|error| (error, true)),
-                Err(_) => {
+            Self::Tool(provider) => {
+                let late = |_| {
                     let message = format!("It did not answer within {} s.", TOOL_TIMEOUT.as_secs());
-                    Err((
-                        Error::new(
-                            ErrorCode::CredentialUnavailable,
-                            message,
-                            "Run it by hand to see what it waits for.",
-                        ),
-                        true,
-                    ))
-                }
-            },
+                    let advice = "Run it by hand to see what it waits for.";
+                    Err(Error::new(ErrorCode::CredentialUnavailable, message, advice))
+                };
+                let answer = timeout(TOOL_TIMEOUT, provider.token(request)).await;
+                answer.unwrap_or_else(late).map_err(|error| (error, true))
+            }
         }
     }
 }

@@ -73,7 +73,7 @@ where
             let assertion = (self.function)().await.map_err(|error| {
                 of_application(
                     error,
-                    format!("The function for the credential ({NAME}) failed"),
+                    &format!("The function for the credential ({NAME}) failed"),
                     "Look into the application's own function for assertions.",
                 )
             })?;

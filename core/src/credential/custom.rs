@@ -46,7 +46,7 @@ where
             (self.function)(request.clone()).await.map_err(|error| {
                 of_application(
                     error,
-                    format!("The credential ({}) failed", self.name),
+                    &format!("The credential ({}) failed", self.name),
                     "Look into the application's own credential.",
                 )
             })
@@ -57,7 +57,7 @@ where
 /// The error for what a function of the application failed with: keyless' own as it is, any other one wrapped.
 pub(super) fn of_application(
     error: impl Into<Box<dyn StdError + Send + Sync>>,
-    what: String,
+    what: &str,
     advice: &'static str,
 ) -> Error {
     match error.into().downcast::<Error>() {

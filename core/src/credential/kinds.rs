@@ -45,7 +45,7 @@ pub struct KindOption {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Made {
-    /// Of its options alone: [`Credential::from_kind`].
+    /// Of its options alone: [`Credential::of_kind`].
     OfOptions,
     /// Of its options and a function of the application, by the constructor of this name.
     OfAFunction(&'static str),
@@ -70,25 +70,6 @@ pub struct KindInfo {
 impl std::fmt::Debug for KindInfo {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("KindInfo").field("name", &self.name).field("made", &self.made).finish_non_exhaustive()
-    }
-}
-
-impl KindInfo {
-    /// Its option of this name; case, underscores and hyphens do not count.
-    ///
-    /// # Errors
-    /// [`ErrorCode::InvalidOption`] for an unknown one, with the nearest there is.
-    pub fn option(&self, name: &str) -> Result<&'static KindOption> {
-        self.options.iter().find(|option| plain(option.name) == plain(name)).ok_or_else(|| {
-            let names = || self.options.iter().map(|option| option.name);
-            refusal(
-                format!("The credential {} has no option \"{}\".", self.name, short(name)),
-                match nearest(&plain(name), names()) {
-                    Some(near) => format!("Did you mean {near}?"),
-                    None => format!("It has {}.", names().collect::<Vec<_>>().join(", ")),
-                },
-            )
-        })
     }
 }
 
@@ -126,6 +107,8 @@ const CA_FILE: KindOption = KindOption::new(
     Path,
     "A PEM file of certificate authorities that are trusted for the token endpoint beside the platform's.",
 );
+const CA_CERTIFICATES: KindOption =
+    KindOption::new("ca_certificates", Text, "The same authorities as PEM text; goes before `ca_file`.");
 const CONNECT_TIMEOUT: KindOption = KindOption::new(
     "connect_timeout",
     Milliseconds,
@@ -159,7 +142,7 @@ static KINDS: &[KindInfo] = &[
             METADATA_HOST,
             ARC_DIRECTORY,
             AUTHORITY,
-            CA_FILE,
+            CA_FILE, CA_CERTIFICATES,
             CONNECT_TIMEOUT,
         ],
         made: Made::OfOptions,
@@ -168,7 +151,7 @@ static KINDS: &[KindInfo] = &[
     KindInfo {
         name: "environment",
         summary: "the application that AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (or AZURE_CLIENT_CERTIFICATE_PATH) describe",
-        options: &[AUTHORITY, CA_FILE, CONNECT_TIMEOUT],
+        options: &[AUTHORITY, CA_FILE, CA_CERTIFICATES, CONNECT_TIMEOUT],
         made: Made::OfOptions,
         build: |given| Credential::environment_with(&given.common()?),
     },
@@ -181,7 +164,7 @@ static KINDS: &[KindInfo] = &[
             KindOption::new("token_file", Path, "The file with the service account's token, read at each attempt.")
                 .or("AZURE_FEDERATED_TOKEN_FILE"),
             AUTHORITY,
-            CA_FILE,
+            CA_FILE, CA_CERTIFICATES,
             CONNECT_TIMEOUT,
         ],
         made: Made::OfOptions,
@@ -209,7 +192,7 @@ static KINDS: &[KindInfo] = &[
             KindOption::new("resource_id", Text, "A user-assigned identity's resource id: `/subscriptions/...`."),
             METADATA_HOST,
             ARC_DIRECTORY,
-            CONNECT_TIMEOUT,
+            CA_FILE, CA_CERTIFICATES, CONNECT_TIMEOUT,
         ],
         made: Made::OfOptions,
         build: |given| {
@@ -263,7 +246,7 @@ static KINDS: &[KindInfo] = &[
                 .or("SYSTEM_ACCESSTOKEN")
                 .required(),
             AUTHORITY,
-            CA_FILE,
+            CA_FILE, CA_CERTIFICATES,
             CONNECT_TIMEOUT,
         ],
         made: Made::OfOptions,
@@ -285,7 +268,7 @@ static KINDS: &[KindInfo] = &[
             CLIENT.required(),
             KindOption::new("client_secret", Secret, "The secret's value.").or("AZURE_CLIENT_SECRET").required(),
             AUTHORITY,
-            CA_FILE,
+            CA_FILE, CA_CERTIFICATES,
             CONNECT_TIMEOUT,
         ],
         made: Made::OfOptions,
@@ -320,7 +303,7 @@ static KINDS: &[KindInfo] = &[
             )
             .or("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN"),
             AUTHORITY,
-            CA_FILE,
+            CA_FILE, CA_CERTIFICATES,
             CONNECT_TIMEOUT,
         ],
         made: Made::OfOptions,
@@ -337,23 +320,23 @@ static KINDS: &[KindInfo] = &[
     KindInfo {
         name: "client_assertion",
         summary: "an application (service principal) whose assertions a function makes",
-        options: &[TENANT.required(), CLIENT.required(), AUTHORITY, CA_FILE, CONNECT_TIMEOUT],
+        options: &[TENANT.required(), CLIENT.required(), AUTHORITY, CA_FILE, CA_CERTIFICATES, CONNECT_TIMEOUT],
         made: Made::OfAFunction("client_assertion"),
-        build: |given| Err(given.by_code()),
+        build: |given| Err(by_code(given.kind)),
     },
     KindInfo {
         name: "custom",
         summary: "whoever a function of the application returns tokens for",
         options: &[KindOption::new("name", Text, "How errors and logs call it.").required()],
         made: Made::OfAFunction("custom"),
-        build: |given| Err(given.by_code()),
+        build: |given| Err(by_code(given.kind)),
     },
     KindInfo {
         name: "access_key",
         summary: "nobody: the cache's key",
         options: &[KindOption::new("password", Secret, "The key.").or("REDIS_ACCESS_KEY").required()],
         made: Made::OfThePassword,
-        build: |given| Err(given.by_code()),
+        build: |given| Err(by_code(given.kind)),
     },
 ];
 
@@ -362,7 +345,8 @@ pub fn kinds() -> &'static [KindInfo] {
     KINDS
 }
 
-/// The kind of this name. Case, underscores and hyphens do not count, nor does `Credential` at the end.
+/// The kind of a name; the Azure SDKs' names (`ManagedIdentityCredential`) are known too. Case, underscores and hyphens
+/// do not count.
 ///
 /// # Errors
 /// [`ErrorCode::InvalidOption`] for an unknown one, with the nearest there is.
@@ -384,6 +368,44 @@ pub fn kind(name: &str) -> Result<&'static KindInfo> {
     })
 }
 
+/// The kind of a name, if it is made of options alone.
+fn makeable(name: &str) -> Result<&'static KindInfo> {
+    let kind = self::kind(name)?;
+    if kind.made == Made::OfOptions { Ok(kind) } else { Err(by_code(kind)) }
+}
+
+fn by_code(kind: &KindInfo) -> Error {
+    match kind.made {
+        Made::OfAFunction(constructor) => refusal(
+            format!("The credential {} needs a function of the application.", kind.name),
+            format!("Make it in code: {constructor}."),
+        ),
+        _ => refusal(
+            format!("The kind {} is no credential of Microsoft Entra ID.", kind.name),
+            "Set the option password (REDIS_ACCESS_KEY) and connect without a credential.",
+        ),
+    }
+}
+
+impl KindInfo {
+    /// Its option of a name; case, underscores and hyphens do not count.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidOption`] for an unknown one, with the nearest there is.
+    pub fn option(&self, name: &str) -> Result<&'static KindOption> {
+        self.options.iter().find(|option| plain(option.name) == plain(name)).ok_or_else(|| {
+            let names = || self.options.iter().map(|option| option.name);
+            refusal(
+                format!("The credential {} has no option \"{}\".", self.name, short(name)),
+                match nearest(&plain(name), names()) {
+                    Some(near) => format!("Did you mean {near}?"),
+                    None => format!("It has {}.", names().collect::<Vec<_>>().join(", ")),
+                },
+            )
+        })
+    }
+}
+
 /// What was given for one kind.
 struct Given<'a> {
     kind: &'static KindInfo,
@@ -393,7 +415,7 @@ struct Given<'a> {
 
 impl Credential {
     /// A credential of the kind with this name, from options by name: `client_secret`, `tenant_id` ... Names and
-    /// values are those of [`kinds`]; an empty value counts as not given.
+    /// values are those of [`kinds`](fn@kinds); an empty value counts as not given.
     ///
     /// Fails with [`ErrorCode::InvalidOption`]: for an unknown kind or option (with the nearest known one), a
     /// missing option, a value that cannot be read, and for kinds that are not made of options alone.
@@ -402,20 +424,20 @@ impl Credential {
     /// use keyless::credential::Credential;
     ///
     /// # fn main() -> keyless::Result<()> {
-    /// let credential = Credential::from_kind("managed_identity", &[("client_id", "1f5c6c9a-...")])?;
+    /// let credential = Credential::of_kind("managed_identity", &[("client_id", "1f5c6c9a-...")])?;
     /// assert_eq!(credential.name(), "managed identity");
-    /// let error = Credential::from_kind("managed_identity", &[("cliend_id", "1f5c6c9a-...")]).unwrap_err();
+    /// let error = Credential::of_kind("managed_identity", &[("cliend_id", "1f5c6c9a-...")]).unwrap_err();
     /// assert_eq!(error.advice(), "Did you mean client_id?");
     /// # Ok(())
     /// # }
     /// ```
-    pub fn from_kind(name: &str, options: &[(&str, &str)]) -> Result<Self> {
-        Self::from_kind_with(name, options, &CredentialOptions::default())
+    pub fn of_kind(name: &str, options: &[(&str, &str)]) -> Result<Self> {
+        Self::of_kind_with(name, options, &CredentialOptions::default())
     }
 
-    /// [`from_kind`](Self::from_kind) on top of options that are there already.
-    pub fn from_kind_with(name: &str, options: &[(&str, &str)], base: &CredentialOptions) -> Result<Self> {
-        let kind = self::kind(name)?;
+    /// [`of_kind`](Self::of_kind) on top of options that are there already.
+    pub fn of_kind_with(name: &str, options: &[(&str, &str)], base: &CredentialOptions) -> Result<Self> {
+        let kind = makeable(name)?;
         (kind.build)(&Given::new(kind, options, base)?)
     }
 
@@ -509,7 +531,9 @@ impl<'a> Given<'a> {
         {
             options = options.exclude(kind.trim());
         }
-        if let Some(path) = self.get("ca_file") {
+        if let Some(pem) = self.get("ca_certificates") {
+            options = options.ca_certificates(pem);
+        } else if let Some(path) = self.get("ca_file") {
             let pem = std::fs::read(path).map_err(|error| {
                 refusal(
                     format!("The option ca_file names {path}, which cannot be read: {error}."),
@@ -530,21 +554,6 @@ impl<'a> Given<'a> {
             options = options.connect_timeout(Duration::from_millis(milliseconds));
         }
         Ok(options)
-    }
-
-    /// The error of kinds that are not made of options alone.
-    fn by_code(&self) -> Error {
-        let name = self.kind.name;
-        match self.kind.made {
-            Made::OfAFunction(constructor) => refusal(
-                format!("The credential {name} needs a function of the application."),
-                format!("Make it in code: {constructor}."),
-            ),
-            _ => refusal(
-                format!("The kind {name} is no credential of Microsoft Entra ID."),
-                "Set the option password (REDIS_ACCESS_KEY) and connect without a credential.",
-            ),
-        }
     }
 }
 
@@ -580,7 +589,7 @@ mod tests {
     const TENANT: (&str, &str) = ("tenant_id", "contoso.onmicrosoft.com");
 
     fn from(kind: &str, options: &[(&str, &str)], variables: &[(&str, &str)]) -> Result<Credential> {
-        Credential::from_kind_with(kind, options, &CredentialOptions::new().in_environment(variables))
+        Credential::of_kind_with(kind, options, &CredentialOptions::new().in_environment(variables))
     }
 
     #[test]
@@ -617,6 +626,7 @@ mod tests {
                         ("tenant_id", _) => TENANT.1,
                         ("authority_host" | "metadata_host", _) => "https://login.test",
                         ("certificate_file" | "ca_file", _) => pem,
+                        ("ca_certificates", _) => include_str!("testdata/plain.pem"),
                         ("exclude", _) => "azure_cli, environment",
                         (_, ValueKind::Flag) => "true",
                         (_, ValueKind::Milliseconds) => "1000",
@@ -627,9 +637,15 @@ mod tests {
                 .collect();
             let made = from(kind.name, &options, &[]);
             match kind.made {
-                Made::OfOptions => assert!(made.is_ok(), "{}: {made:?}", kind.name),
+                Made::OfOptions => {
+                    assert!(made.is_ok(), "{}: {made:?}", kind.name);
+                    for (name, _) in &options {
+                        kind.option(name).unwrap();
+                    }
+                }
                 _ => assert!(!made.unwrap_err().advice().is_empty()),
             }
+            assert!(kind.option("nonsense").is_err());
             // Without what is required it is not made.
             for missing in kind.options.iter().filter(|option| option.required) {
                 let rest: Vec<_> =

@@ -89,7 +89,7 @@ impl CredentialOptions {
         self
     }
 
-    /// A kind of credential, by its name in [`kinds`](super::kinds), that the default chain leaves out; may be called for
+    /// A kind of credential, by its name in [`kinds`](fn@super::kinds), that the default chain leaves out; may be called for
     /// several.
     pub fn exclude(mut self, kind: impl Into<String>) -> Self {
         self.excluded.push(kind.into());

@@ -1,8 +1,8 @@
 //! Tools that developers sign in with, run as programs: how one is run, and what it means when that fails.
 
 use super::answer::one_line;
-use super::options::Environment;
-use crate::error::{Error, ErrorCode};
+use super::options::{CredentialOptions, Environment, check_tenant};
+use crate::error::{Error, ErrorCode, Result};
 use azure_identity::Executor;
 use parking_lot::Mutex;
 use serde::Deserialize;
@@ -62,17 +62,31 @@ impl Executor for Shell {
     }
 }
 
-impl Shell {
-    /// `running` is the credential's, as long as it lives.
-    pub(super) fn new(
-        tool: &'static Tool,
-        environment: &Environment,
-        running: &Arc<AtomicBool>,
-    ) -> Arc<Self> {
-        let (path, running) = (environment.get("PATH"), Arc::clone(running));
-        Arc::new(Self { tool, path, running, failure: Mutex::default() })
+/// How one credential runs its tool.
+#[derive(Debug)]
+pub(super) struct Runner {
+    tool: &'static Tool,
+    pub(super) tenant_id: Option<String>,
+    environment: Environment,
+    running: Arc<AtomicBool>,
+}
+
+impl Runner {
+    /// Fails with [`ErrorCode::InvalidOption`] when the tenant id cannot be one.
+    pub(super) fn new(tool: &'static Tool, options: &CredentialOptions) -> Result<Self> {
+        options.tenant_id.as_deref().map_or(Ok(()), check_tenant)?;
+        let (tenant_id, environment) = (options.tenant_id.clone(), options.environment.clone());
+        Ok(Self { tool, tenant_id, environment, running: Arc::default() })
     }
 
+    /// For one attempt.
+    pub(super) fn shell(&self) -> Arc<Shell> {
+        let (path, running) = (self.environment.get("PATH"), Arc::clone(&self.running));
+        Arc::new(Shell { tool: self.tool, path, running, failure: Mutex::default() })
+    }
+}
+
+impl Shell {
     async fn output(&self, program: &OsStr, args: &[&OsStr]) -> io::Result<Output> {
         if self.running.swap(true, Ordering::SeqCst) {
             return Err(io::Error::new(io::ErrorKind::WouldBlock, "an earlier run has not ended"));

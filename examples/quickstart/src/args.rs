@@ -24,6 +24,10 @@ pub(crate) struct Args {
     /// The application's tenant.
     #[arg(long, env = "AZURE_TENANT_ID", hide_env_values = true)]
     pub(crate) tenant_id: Option<String>,
+    /// The application's certificate with its key, PEM or PKCS#12; its password comes from
+    /// `AZURE_CLIENT_CERTIFICATE_PASSWORD`.
+    #[arg(long, env = "AZURE_CLIENT_CERTIFICATE_PATH", hide_env_values = true)]
+    pub(crate) certificate: Option<String>,
     /// A PEM file of certificate authorities to trust beside the platform's, for the cache and for the sign-in.
     #[arg(long)]
     pub(crate) ca_file: Option<PathBuf>,
@@ -47,7 +51,7 @@ pub(crate) struct Args {
 /// The ways to sign in, in the order of the .NET sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Method {
-    /// `DefaultAzureCredential`: environment, managed identity, Azure CLI, whichever works first.
+    /// `DefaultAzureCredential`: environment, workload identity, managed identity, developer tools, whichever works first.
     Default,
     /// A user-assigned managed identity.
     UserAssignedManagedIdentity,
@@ -55,9 +59,9 @@ pub(crate) enum Method {
     SystemAssignedManagedIdentity,
     /// A service principal with a client secret.
     ServicePrincipalSecret,
-    /// A service principal with a certificate (comes with the next release).
+    /// A service principal with a certificate.
     ServicePrincipalCertificate,
-    /// A service principal with a certificate, trusted by subject name and issuer (comes with the next release).
+    /// A service principal with a certificate, trusted by subject name and issuer.
     ServicePrincipalCertificateSni,
     /// The cache's access key, without Microsoft Entra ID.
     AccessKey,

@@ -4,7 +4,7 @@
 use crate::args::{Args, Method};
 use crate::ask;
 use clap::ValueEnum;
-use keyless::credential::{Credential, ManagedIdentityId};
+use keyless::credential::{ClientCertificate, Credential, ManagedIdentityId};
 use keyless::{Identity, Options};
 use std::env;
 use std::error::Error;
@@ -38,11 +38,20 @@ pub(crate) fn resolve(args: &Args) -> Result<SignIn, Box<dyn Error>> {
             Credential::client_secret_with(tenant, client, secret, &options.credential_options()?)?.into()
         }
         Method::ServicePrincipalCertificate | Method::ServicePrincipalCertificateSni => {
-            return Err(format!(
-                "The sign-in by {method} comes with the next release. Until then give the application a client \
-                 secret (--auth service-principal-secret) or use a managed identity."
-            )
-            .into());
+            let client = client_id("Client id of the application")?;
+            let tenant = given(args.tenant_id.as_ref(), "Tenant id", "--tenant-id or AZURE_TENANT_ID")?;
+            let path = given(
+                args.certificate.as_ref(),
+                "PEM or PKCS#12 file with the certificate and its key",
+                "--certificate or AZURE_CLIENT_CERTIFICATE_PATH",
+            )?;
+            let mut certificate =
+                ClientCertificate::file(path).send_x5c(method == Method::ServicePrincipalCertificateSni);
+            if let Some(password) = variable("AZURE_CLIENT_CERTIFICATE_PASSWORD") {
+                certificate = certificate.password(password);
+            }
+            let with = options.credential_options()?;
+            Credential::client_certificate_with(tenant, client, certificate, &with)?.into()
         }
         Method::AccessKey => {
             if options.password().is_none() {

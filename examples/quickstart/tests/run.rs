@@ -84,12 +84,42 @@ fn managed_identities_and_the_access_key_sign_in() {
 }
 
 #[test]
+fn certificates_sign_in_registered_or_by_name() {
+    let emulator = emulator(Duration::from_hours(1));
+    let client_id = emulator.service_principal().client_id;
+    for (method, certificate) in [
+        ("service-principal-certificate", emulator.client_certificate(&client_id)),
+        ("service-principal-certificate-sni", emulator.client_certificate_by_name(&client_id)),
+    ] {
+        let certificate = certificate.expect("a certificate");
+        let path = emulator.temp_dir().join("client.pem");
+        std::fs::write(&path, certificate.key_pem + &certificate.certificate_pem).expect("a file");
+        let path = path.to_str().expect("a path");
+        let arguments = ["--auth", method, "--certificate", path, "--seconds", "1"];
+        let output = application(&emulator, &arguments).output().expect("the sample");
+        assert!(output.status.success(), "{method}: {}", text(&output));
+    }
+}
+
+#[test]
 fn what_is_missing_is_named() {
     for (arguments, says) in [
         (&[][..], "REDIS_HOST"),
         (&["--endpoint", "localhost:1", "--auth", "user-assigned-managed-identity"], "--client-id"),
         (&["--endpoint", "localhost:1", "--auth", "access-key"], "REDIS_ACCESS_KEY"),
-        (&["--endpoint", "localhost:1", "--auth", "service-principal-certificate"], "next release"),
+        (
+            &[
+                "--endpoint",
+                "localhost:1",
+                "--auth",
+                "service-principal-certificate",
+                "--client-id",
+                "c",
+                "--tenant-id",
+                "t",
+            ],
+            "--certificate",
+        ),
         (
             &["--endpoint", "localhost:1", "--auth", "default", "--options", "conectTimeout=1"],
             "connectTimeout",

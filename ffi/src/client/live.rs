@@ -6,10 +6,12 @@ use crate::boundary::{free, handle};
 use crate::completions::{Calls, Queue};
 use crate::credential::Recipe;
 use crate::event::Handlers;
+use crate::options::keyless_options;
 use crate::token_source::Source;
 use crate::{callbacks, fork};
 use keyless::blocking;
-use keyless::{Client, Error, ErrorCode, Identity, Options, Result};
+use keyless::token::TokenSource;
+use keyless::{Client, Error, ErrorCode, Identity, Result};
 use once_cell::sync::OnceCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -23,7 +25,7 @@ pub(crate) enum SignIn {
 
 /// A client that outlives `fork`.
 pub(crate) struct Handle {
-    options: Options,
+    options: keyless_options,
     sign_in: SignIn,
     endpoint: String,
     pub(crate) handlers: Handlers,
@@ -55,7 +57,7 @@ impl Live {
 
 impl Handle {
     /// Connects.
-    pub(crate) fn connect(options: Options, sign_in: SignIn) -> Result<Self> {
+    pub(crate) fn connect(options: keyless_options, sign_in: SignIn) -> Result<Self> {
         let live = connect(&options, &sign_in)?;
         Ok(Self {
             endpoint: live.client.endpoint().to_owned(),
@@ -115,19 +117,33 @@ impl Drop for Handle {
     }
 }
 
-fn connect(options: &Options, sign_in: &SignIn) -> Result<Live> {
+fn connect(with: &keyless_options, sign_in: &SignIn) -> Result<Live> {
     let with_key;
-    let (options, identity) = match sign_in {
-        SignIn::Options => (options, Identity::from_options(options)?),
-        SignIn::Source(source) => (options, source.get()?.clone().into()),
-        SignIn::Credential(recipe) if !recipe.is_access_key() => (options, recipe.make()?.into()),
-        SignIn::Credential(recipe) => match recipe.access_key() {
-            None => (options, Identity::AccessKey),
-            Some(key) => {
+    let mut options = &with.0;
+    let identity = match sign_in {
+        SignIn::Options => Identity::from_options(options)?,
+        SignIn::Source(source) => source.get()?.clone().into(),
+        SignIn::Credential(recipe) if !recipe.is_access_key() => recipe.make()?.into(),
+        SignIn::Credential(recipe) => {
+            if let Some(key) = recipe.access_key() {
                 with_key = options.clone().with_password(key.clone());
-                (&with_key, Identity::AccessKey)
+                options = &with_key;
             }
-        },
+            Identity::AccessKey
+        }
+    };
+    let identity = match identity {
+        Identity::Credential(credential) if with.1.any() => {
+            TokenSource::new(credential, with.token_source_options())?.into()
+        }
+        Identity::EntraOrAccessKey(_) if with.1.any() => {
+            return Err(Error::new(
+                ErrorCode::InvalidOption,
+                "Callbacks of the options decide about tokens, which access_key_fallback may do without.",
+                "Leave the callbacks or access_key_fallback away.",
+            ));
+        }
+        identity => identity,
     };
     let client = blocking::wait(Client::connect_as(options, identity))??;
     Ok(Live { process: fork::generation(), client, queue: OnceCell::new(), calls: Calls::new() })

@@ -44,7 +44,7 @@ pub extern "C" fn keyless_client_connect(
         let out = required(client, std::ptr::null_mut(), "client")?;
         let sign_in = optional(credential)
             .map_or(SignIn::Options, |credential| SignIn::Credential(credential.0.clone()));
-        *out = handle(keyless_client(Handle::connect(options.0.clone(), sign_in)?));
+        *out = handle(keyless_client(Handle::connect(options.clone(), sign_in)?));
         Ok(())
     })
 }
@@ -61,7 +61,7 @@ pub extern "C" fn keyless_client_connect_with_source(
         let options = reference(options, "options")?;
         let source = reference(source, "source")?;
         let out = required(client, std::ptr::null_mut(), "client")?;
-        *out = handle(keyless_client(Handle::connect(options.0.clone(), SignIn::Source(source.0.clone()))?));
+        *out = handle(keyless_client(Handle::connect(options.clone(), SignIn::Source(source.0.clone()))?));
         Ok(())
     })
 }

@@ -1,12 +1,15 @@
 //! What a client connects to and how: core's options behind a handle. The typed setters are in `setters`, generated
 //! from core's option table.
 
+pub(crate) mod functions;
 mod setters;
 
 use crate::boundary::{exclusive, free, handle, look, optional, put, reference, required, run, text, view};
 use crate::error::keyless_error;
 use crate::status::keyless_status;
+use functions::Functions;
 use keyless::options::{Kind, table};
+use keyless::token::TokenSourceOptions;
 use keyless::{Error, ErrorCode, Options, Result};
 use std::ffi::c_char;
 
@@ -14,7 +17,18 @@ use std::ffi::c_char;
 ///
 /// One thread at a time may change them; a client copies what it needs, so they can be freed once it is connected.
 #[derive(Clone)]
-pub struct keyless_options(pub(crate) Options);
+pub struct keyless_options(pub(crate) Options, pub(crate) Functions);
+
+impl keyless_options {
+    /// Scope, user name and refresh figures for a source of tokens.
+    pub(crate) fn token_source_options(&self) -> TokenSourceOptions {
+        self.1.apply(self.0.token_source_options())
+    }
+}
+
+fn new(options: Options) -> *mut keyless_options {
+    handle(keyless_options(options, Functions::default()))
+}
 
 /// The defaults for a cache, from its `host` or `host:port` alone, such as `mycache.westeurope.redis.azure.net`.
 ///
@@ -29,7 +43,7 @@ pub extern "C" fn keyless_options_new(
 ) -> keyless_status {
     run(error, || {
         let out = required(options, std::ptr::null_mut(), "options")?;
-        *out = handle(keyless_options(Options::new(text(endpoint, endpoint_length, "endpoint")?)?));
+        *out = new(Options::new(text(endpoint, endpoint_length, "endpoint")?)?);
         Ok(())
     })
 }
@@ -49,7 +63,7 @@ pub extern "C" fn keyless_options_parse(
     run(error, || {
         let out = required(options, std::ptr::null_mut(), "options")?;
         let text = text(connection_string, connection_string_length, "connection_string")?;
-        *out = handle(keyless_options(Options::parse(text)?));
+        *out = new(Options::parse(text)?);
         Ok(())
     })
 }
@@ -66,7 +80,7 @@ pub extern "C" fn keyless_options_from_env(
 ) -> keyless_status {
     run(error, || {
         let out = required(options, std::ptr::null_mut(), "options")?;
-        *out = handle(keyless_options(Options::from_env()?));
+        *out = new(Options::from_env()?);
         Ok(())
     })
 }

@@ -191,6 +191,9 @@ fn within(emulator: &Emulator, variables: &[(&str, &str)]) -> CredentialOptions 
     credential_options(emulator).environment(move |name| given.get(name).cloned())
 }
 
+/// The grant, the variables of its surroundings, version, header, and how it is told which identity.
+type Service<'a> = (&'a str, Vec<(&'a str, &'a str)>, &'a str, &'a str, &'a [&'a str]);
+
 #[tokio::test]
 async fn managed_identities_are_asked_for_as_each_service_documents() {
     let emulator = emulator(HOUR).await;
@@ -206,7 +209,7 @@ async fn managed_identities_are_asked_for_as_each_service_documents() {
         "object_id" => ManagedIdentityId::ObjectId(user.oid.clone()),
         _ => ManagedIdentityId::ResourceId(user.resource_id.clone()),
     };
-    let services: [(&str, Vec<(&str, &str)>, &str, &str, &[&str]); 5] = [
+    let services: [Service<'_>; 5] = [
         ("imds", vec![], "2018-02-01", "metadata", &["client_id", "object_id", "msi_res_id"]),
         (
             "app_service",
@@ -356,12 +359,13 @@ async fn azure_pipelines_exchanges_its_own_token_for_one_of_entra() {
     check(&error, ErrorCode::CredentialUnavailable, &["SYSTEM_OIDCREQUESTURI"], &["Azure Pipelines"]);
 }
 
+type Make = fn(&CredentialOptions) -> Result<Credential>;
+
 #[tokio::test]
 async fn the_tools_of_developers_are_run_as_they_document() {
     let emulator = emulator(HOUR).await;
     let (oid, tenant) = (emulator.cli_user().oid, emulator.tenant());
     let path = format!("{}:/usr/bin:/bin", emulator.az_path().display());
-    type Make = fn(&CredentialOptions) -> Result<Credential>;
     let tools: [(&str, Make, &str, &str); 3] = [
         ("az", Credential::azure_cli_with, "az login", "account get-access-token"),
         ("azd", Credential::azure_developer_cli_with, "azd auth login", "auth token"),

@@ -1,5 +1,7 @@
 //! The emulator's own certificate authority and the certificates it issues.
 
+use std::fmt::Write as _;
+
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
@@ -88,7 +90,10 @@ pub(crate) fn self_signed() -> Result<(ServerCertificate, String), Error> {
     let key = KeyPair::generate()?;
     let certificate = CertificateParams::new(["localhost".to_owned()])?.self_signed(&key)?;
     let thumbprint = digest(&SHA1_FOR_LEGACY_USE_ONLY, certificate.der());
-    let thumbprint = thumbprint.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
+    let thumbprint = thumbprint.as_ref().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02X}");
+        text
+    });
     let chain = vec![certificate.der().clone()];
     Ok((ServerCertificate { chain, key: PrivatePkcs8KeyDer::from(key.serialize_der()).into() }, thumbprint))
 }

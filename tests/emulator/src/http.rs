@@ -34,8 +34,8 @@ pub(crate) async fn keep(request: Request<Body>, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let pairs = |text: &[u8]| serde_urlencoded::from_bytes(text).unwrap_or_default();
-    let is_form =
-        parts.headers.get("content-type").is_some_and(|kind| kind == "application/x-www-form-urlencoded");
+    let kind = parts.headers.get("content-type").map(axum::http::HeaderValue::as_bytes).unwrap_or_default();
+    let is_form = kind.starts_with(b"application/x-www-form-urlencoded");
     parts.extensions.insert(Arc::new(WireRequest {
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),

@@ -165,6 +165,10 @@ fn describe(
 ) -> Result<Value, Box<dyn Error>> {
     let principal = emulator.service_principal();
     let (identity_endpoint, identity_header) = emulator.app_service();
+    let (arc_endpoint, arc_imds, arc_keys) = emulator.azure_arc();
+    let (fabric_endpoint, fabric_header, thumbprint) = emulator.service_fabric();
+    let (ml_endpoint, ml_secret) = emulator.machine_learning();
+    let (oidc_uri, access_token, connection) = emulator.azure_pipelines();
     let (authority, tenant) = (emulator.authority(), emulator.tenant());
     let mut line = json!({
         "redis": {"host": "localhost", "port": emulator.port(), "tls": arguments.profile != Profile::Plain},
@@ -191,6 +195,22 @@ fn describe(
             "SSL_CERT_FILE": emulator.ca_file(),
             "REDIS_HOST": "localhost",
             "REDIS_PORT": emulator.port().to_string(),
+        },
+        "azure_arc_env": {"IDENTITY_ENDPOINT": arc_endpoint, "IMDS_ENDPOINT": arc_imds},
+        "azure_arc_keys": arc_keys,
+        "service_fabric_env": {
+            "IDENTITY_ENDPOINT": fabric_endpoint,
+            "IDENTITY_HEADER": fabric_header,
+            "IDENTITY_SERVER_THUMBPRINT": thumbprint,
+        },
+        "cloud_shell_env": {"MSI_ENDPOINT": emulator.cloud_shell()},
+        "machine_learning_env": {"MSI_ENDPOINT": ml_endpoint, "MSI_SECRET": ml_secret},
+        "azure_pipelines_env": {
+            "AZURESUBSCRIPTION_TENANT_ID": tenant,
+            "AZURESUBSCRIPTION_CLIENT_ID": principal.client_id,
+            "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID": connection,
+            "SYSTEM_ACCESSTOKEN": access_token,
+            "SYSTEM_OIDCREQUESTURI": oidc_uri,
         },
         "app_service_env": {"IDENTITY_ENDPOINT": identity_endpoint, "IDENTITY_HEADER": identity_header},
         "workload_identity_env": {

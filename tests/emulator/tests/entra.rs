@@ -196,3 +196,37 @@ async fn the_stand_in_for_az_answers_and_refuses() {
         assert_eq!(emulator.stats().tokens.by_grant["az"].failed, 1);
     }
 }
+
+#[tokio::test]
+async fn the_stand_ins_for_azd_and_pwsh_answer_and_refuse() {
+    let program = env!("CARGO_BIN_EXE_keyless-emulator").into();
+    let emulator = Emulator::start(EmulatorOptions { az_program: Some(program), ..Default::default() })
+        .await
+        .expect("it");
+    let run = |tool: &str, arguments: &[&str]| {
+        Command::new(emulator.az_path().join(tool)).args(arguments).output().expect("it runs")
+    };
+    let azd = ["auth", "token", "-o", "json", "--no-prompt", "--scope", common::SCOPE];
+    let script = "$x = @{ ResourceUrl = 'https://redis.azure.com' }; $tenantId = ''; Get-AzAccessToken @x";
+    let pwsh = ["-NoProfile", "-NonInteractive", "-Command", script];
+    for (tool, arguments, signed_out) in
+        [("azd", &azd[..], "not logged in, run `azd auth login`"), ("pwsh", &pwsh[..], "Connect-AzAccount")]
+    {
+        emulator.reset();
+        let output = run(tool, arguments);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let token = match tool {
+            "azd" => serde_json::from_str::<Value>(&text).expect("JSON")["token"].as_str().map(str::to_owned),
+            _ => text.split('%').nth(1).map(str::to_owned),
+        };
+        let claims: Value = insecure_decode_claims(token.expect("a token")).expect("a JWT");
+        assert_eq!(claims["oid"], emulator.cli_user().oid);
+        emulator.faults().az_logged_out(true);
+        let output = run(tool, arguments);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(signed_out), "{output:?}");
+        // What is not how the tool is asked is not understood.
+        assert_eq!(run(tool, &["login"]).status.code(), Some(1));
+        assert_eq!(emulator.stats().tokens.by_grant[tool].failed, 2);
+    }
+}

@@ -1,5 +1,6 @@
 //! The README's tables agree with the code.
 
+use keyless::credential::kinds;
 use keyless::options::{Effect, table};
 use keyless::stats::METRICS;
 use keyless::{Error, ErrorCode};
@@ -62,6 +63,54 @@ fn the_ways_to_sign_in_are_those_of_the_quickstart() {
     assert_eq!(told, known);
 }
 
+/// A kind's row: its name, its own options (a star where required), what it is.
+#[test]
+fn credentials_are_those_of_the_library() {
+    const COMMON: [&str; 6] = [
+        "authority_host",
+        "ca_file",
+        "ca_certificates",
+        "connect_timeout",
+        "metadata_host",
+        "arc_token_directory",
+    ];
+    let known: Vec<_> = kinds()
+        .iter()
+        .map(|kind| {
+            let own = kind.options.iter().filter(|option| !COMMON.contains(&option.name));
+            let own = own.map(|option| {
+                let star = if option.required { "*" } else { "" };
+                let variable =
+                    option.environment.map(|variable| format!(" ({variable})")).unwrap_or_default();
+                format!("{}{star}{variable}", option.name)
+            });
+            vec![kind.name.to_owned(), own.collect::<Vec<_>>().join(", "), kind.summary.to_owned()]
+        })
+        .collect();
+    // Written as the table has to be, to be taken over when something has changed.
+    for row in &known {
+        let options: Vec<_> = row[1].split(", ").filter(|option| !option.is_empty()).collect();
+        let options: Vec<_> = options
+            .iter()
+            .map(|option| match option.split_once(" (") {
+                Some((name, variable)) => format!("`{name}` (`{}`)", variable.trim_end_matches(')')),
+                None => format!("`{option}`"),
+            })
+            .collect();
+        println!("| `{}` | {} | {} |", row[0], options.join(", "), row[2]);
+    }
+    let told: Vec<Vec<String>> = rows("Credentials")
+        .into_iter()
+        .map(|row| {
+            row.into_iter()
+                .enumerate()
+                .map(|(cell, text)| if cell == 1 { text.replace('`', "") } else { text })
+                .collect()
+        })
+        .collect();
+    assert_eq!(told, known);
+}
+
 #[test]
 fn events_are_those_of_the_library() {
     let source = include_str!("../../../core/src/event/mod.rs");
@@ -103,7 +152,7 @@ fn the_texts_of_the_troubleshooting_table_are_the_library_s() {
         for entry in std::fs::read_dir(folder).expect("core/src").flatten() {
             match entry.path() {
                 path if path.is_dir() => folders.push(path),
-                path if path.extension().is_some_and(|suffix| suffix == "rs") => {
+                path if path.extension().is_some_and(|extension| extension == "rs") => {
                     said.push_str(&std::fs::read_to_string(path).expect("a source file"));
                 }
                 _ => {}

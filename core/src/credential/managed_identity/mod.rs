@@ -2,20 +2,20 @@
 //! out its tokens are asked directly: `azure_identity` 1.0 fixes the address of IMDS, retries it by itself for 72 s, knows
 //! no resource id on App Service, and none of the rarer services.
 //!
-//! Which service and how it is asked is in `service`, what it answers in `reply`.
+//! Which service and how it is asked is in `host`, what it answers in `reply`.
 
 mod arc;
+mod host;
 mod reply;
-mod service;
 
 use super::answer::Answer;
 use super::http::{Http, METADATA_CONNECT_TIMEOUT, reason};
 use super::{AccessToken, Credential, CredentialOptions, TokenFuture, TokenProvider, TokenRequest};
 use crate::error::{Error, ErrorCode, Result};
 use crate::secret::Secret;
+use host::Host;
 use reply::{TokenBody, explain};
 use reqwest::{Response, StatusCode};
-use service::Service;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -80,8 +80,8 @@ impl ManagedIdentity {
         Self { id, options: options.clone(), http }
     }
 
-    fn service(&self) -> Service {
-        Service::found(&self.options.environment, &self.options)
+    fn service(&self) -> Host {
+        Host::found(&self.options.environment, &self.options)
     }
 
     /// Whether there is somebody to ask, found out within a second, without asking for a token: outside Azure a
@@ -89,9 +89,9 @@ impl ManagedIdentity {
     ///
     /// Fails with [`ErrorCode::CredentialUnavailable`].
     pub(super) async fn probe(&self) -> Result<()> {
-        let Service::Imds { host } = self.service() else { return Ok(()) };
+        let Host::Imds { host } = self.service() else { return Ok(()) };
         // Without the header that real requests have, IMDS refuses it at once; any answer will do.
-        let url = format!("{}?api-version=2018-02-01", Service::imds_url(&host));
+        let url = format!("{}?api-version=2018-02-01", Host::imds_url(&host));
         let request = self.http.metadata()?.get(url).timeout(METADATA_CONNECT_TIMEOUT);
         let response = request.send().await.map_err(|error| unreachable(&host, error).retryable(false))?;
         // Docker Desktop answers in the place of those that it cannot reach.
@@ -113,7 +113,7 @@ impl ManagedIdentity {
         let resource = scope.strip_suffix("/.default").unwrap_or(scope);
         let request = || service.request(&self.http, &self.id, resource);
         let mut response = request()?.send().await.map_err(|error| unreachable(&label, error))?;
-        let is_arc = matches!(service, Service::AzureArc { .. });
+        let is_arc = matches!(service, Host::AzureArc { .. });
         if is_arc && response.status() == StatusCode::UNAUTHORIZED {
             let key = self.answer_of_arc(&response)?;
             let answered = request()?.header("Authorization", format!("Basic {}", key.expose()));

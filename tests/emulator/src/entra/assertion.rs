@@ -21,6 +21,9 @@ use crate::{
     token::{federation_key, verify_signature, whole_seconds},
 };
 
+/// How far the clock of a client may be ahead, in seconds: Entra ID allows five minutes.
+const CLOCK_SKEW: f64 = 300.0;
+
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// The audience of federated tokens, as Azure recommends it.
 const EXCHANGE_AUDIENCE: &str = "api://AzureADTokenExchange";
@@ -36,9 +39,10 @@ struct AssertionClaims {
     iss: String,
     sub: String,
     aud: String,
-    exp: u64,
+    // Fractions of seconds are allowed, and some clients send them.
+    exp: f64,
     #[serde(default)]
-    nbf: u64,
+    nbf: f64,
 }
 
 pub(super) fn check(
@@ -58,8 +62,8 @@ pub(super) fn check(
     } else {
         federated(shared, principal, assertion, &unverified.claims)?
     };
-    let now = whole_seconds(now());
-    if claims.exp <= now || claims.nbf > now {
+    let now = now();
+    if claims.exp <= now || claims.nbf > now + CLOCK_SKEW {
         return Err(EntraError::assertion_out_of_time());
     }
     Ok(())

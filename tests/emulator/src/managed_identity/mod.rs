@@ -41,6 +41,8 @@ impl HeldTokens {
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/metadata/identity/oauth2/token", get(imds))
+        // As the Azure SDK for JavaScript writes it.
+        .route("/metadata/identity/oauth2/token/", get(imds))
         .route("/msi/token", get(app_service))
         .merge(hosts::router())
         .with_state(shared)

@@ -16,7 +16,7 @@ use std::path::Path;
 
 /// Where to ask.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Service {
+pub(super) enum Host {
     /// The metadata service of virtual machines, scale sets and AKS nodes.
     Imds {
         host: String,
@@ -47,7 +47,7 @@ pub(super) enum Service {
 const ARC_ENDPOINT: &str = "http://localhost:40342/metadata/identity/oauth2/token";
 const ARC_AGENT: &str = "/opt/azcmagent/bin/himds";
 
-impl Service {
+impl Host {
     /// In the order of the Azure SDKs.
     pub(super) fn found(environment: &Environment, options: &CredentialOptions) -> Self {
         let get = |name| environment.get(name);
@@ -173,9 +173,9 @@ impl Service {
 mod tests {
     use super::*;
 
-    fn found(variables: &[(&str, &str)]) -> Service {
+    fn found(variables: &[(&str, &str)]) -> Host {
         let options = CredentialOptions::new().in_environment(variables).metadata_host("http://imds.test");
-        Service::found(&options.environment, &options)
+        Host::found(&options.environment, &options)
     }
 
     #[test]
