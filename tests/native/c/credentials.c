@@ -264,6 +264,80 @@ static void an_application_proves_itself_with_assertions(void **state)
     SOON(LOOK(asked) == 101);
 }
 
+struct chooser {
+    int asked;
+    int wrong;
+    int freed;
+    int decided;
+};
+
+static void choose(keyless_claims *claims, void *data)
+{
+    struct chooser *chooser = data;
+    size_t oid, tenant, application, audience;
+    const char *user = keyless_claims_object_id(claims, &oid);
+    const char *found = keyless_claims_tenant_id(claims, &tenant);
+    if (!is_text(user, oid, getenv("KEYLESS_TEST_OID")) || !is_text(found, tenant, getenv("AZURE_TENANT_ID")) ||
+        keyless_claims_application_id(claims, &application) == NULL || application == 0 ||
+        keyless_claims_audience(claims, &audience) == NULL || audience == 0) {
+        ADD(chooser->wrong, 1);
+    }
+    if (keyless_claims_choose_user(claims, user, oid, NULL) != KEYLESS_OK) {
+        ADD(chooser->wrong, 1);
+    }
+    ADD(chooser->asked, 1);
+}
+
+static void choose_nobody(keyless_claims *claims, void *data)
+{
+    (void)claims;
+    ADD(((struct chooser *)data)->asked, 1);
+}
+
+static bool decide(int64_t received_at_ms, int64_t expires_at_ms, void *data)
+{
+    struct chooser *chooser = data;
+    if (received_at_ms <= 0 || expires_at_ms <= received_at_ms) {
+        ADD(chooser->wrong, 1);
+    }
+    return ADD(chooser->decided, 1) == 2;
+}
+
+static void chooser_freed(void *data)
+{
+    ADD(((struct chooser *)data)->freed, 1);
+}
+
+static void the_application_chooses_the_user_and_when_to_refresh(void **state)
+{
+    (void)state;
+    struct chooser chooser = {0}, nobody = {0};
+    keyless_options *options = options_here();
+    keyless_client *client;
+    keyless_token_source *source;
+    FAILS(KEYLESS_INVALID_ARGUMENT,
+          keyless_options_set_user_name_callback(options, NULL, &nobody, chooser_freed, &problem));
+    FAILS(KEYLESS_INVALID_ARGUMENT,
+          keyless_options_set_should_refresh_callback(options, 1000, NULL, &nobody, chooser_freed, &problem));
+    assert_int_equal(nobody.freed, 0);
+    OK(keyless_options_set_user_name_callback(options, choose, &chooser, chooser_freed, &problem));
+    OK(keyless_options_set_should_refresh_callback(options, 20, decide, &chooser, chooser_freed, &problem));
+    OK(keyless_client_connect(options, NULL, &client, &problem));
+    tell(client, "PONG", COMMAND("PING"));
+    SOON(LOOK(chooser.asked) == 2);
+    keyless_client_free(client);
+    OK(keyless_options_set_user_name_callback(options, choose_nobody, &nobody, chooser_freed, &problem));
+    OK(keyless_token_source_new(options, NULL, &source, &problem));
+    keyless_options_free(options);
+    assert_int_equal(refusal(source), KEYLESS_INVALID_TOKEN);
+    keyless_error_free(problem);
+    problem = NULL;
+    keyless_token_source_free(source);
+    SOON(LOOK(chooser.freed) == 2 && LOOK(nobody.freed) == 1);
+    assert_true(LOOK(nobody.asked) >= 1);
+    assert_int_equal(LOOK(chooser.wrong), 0);
+}
+
 struct renewed {
     int heard;
     uint64_t generation;
@@ -391,6 +465,7 @@ int main(void)
         cmocka_unit_test(own_credentials_answer_at_once_or_later),
         cmocka_unit_test(own_credentials_that_fail),
         cmocka_unit_test(an_application_proves_itself_with_assertions),
+        cmocka_unit_test(the_application_chooses_the_user_and_when_to_refresh),
         cmocka_unit_test(a_source_is_asked_subscribed_and_told_of_refusals),
         cmocka_unit_test(clients_share_a_source),
     };
