@@ -114,9 +114,9 @@ pub fn program(functions: &[Function]) -> String {
         let first = function.parameters.first().map_or("", |(kind, _)| kind);
         let consumes = function.name.ends_with("_free")
             || ["keyless_token_request_complete", "keyless_token_request_fail"].contains(&&*function.name);
-        let part = parts
-            .iter_mut()
-            .find(|(_, handle, _)| handle.is_empty() || !consumes && first == format!("const {handle} *"));
+        let part = parts.iter_mut().find(|(_, handle, _)| {
+            handle.is_empty() || !consumes && first.trim_start_matches("const ") == format!("{handle} *")
+        });
         let (_, _, code) = part.expect("the last one takes all");
         if function.parameters.iter().any(|(kind, _)| is_pointer(kind)) {
             code.push_str(&call(function, None));
