@@ -4,6 +4,7 @@
 
 pub mod churn;
 pub mod collector;
+pub mod identities;
 pub mod load;
 pub mod raw;
 pub mod versions;

@@ -4,6 +4,7 @@
 
 use keyless::credential::Credential;
 use keyless::token::{TokenSource, TokenSourceOptions};
+use keyless_conformance::identities::{Case, cases, chains};
 use keyless_emulator::{Emulator, EmulatorOptions};
 use std::env;
 use std::path::{Path, PathBuf};
@@ -24,180 +25,6 @@ fn child() {
         Ok(token) => println!("oid: {}", token.user),
         Err(error) => println!("error: {error}"),
     }
-}
-
-/// Variables of the environment.
-type Variables = Vec<(&'static str, String)>;
-
-/// A kind of credential in surroundings where it works.
-struct Case {
-    kind: &'static str,
-    what: &'static str,
-    variables: Variables,
-    /// Who signs in, and by which of the emulator's endpoints.
-    oid: String,
-    grant: &'static str,
-}
-
-/// The variables of the emulator's application, with these more.
-fn application(emulator: &Emulator, more: Variables) -> Variables {
-    let principal = emulator.service_principal();
-    let mut variables = vec![("AZURE_TENANT_ID", principal.tenant), ("AZURE_CLIENT_ID", principal.client_id)];
-    variables.extend(more);
-    variables
-}
-
-fn text(path: &Path) -> String {
-    path.to_str().unwrap().to_owned()
-}
-
-fn secret(emulator: &Emulator) -> Variables {
-    application(emulator, vec![("AZURE_CLIENT_SECRET", emulator.service_principal().secrets[0].clone())])
-}
-
-fn federated(emulator: &Emulator) -> Variables {
-    let file = text(&emulator.federated_token_file());
-    application(emulator, vec![("AZURE_FEDERATED_TOKEN_FILE", file)])
-}
-
-fn case(
-    kind: &'static str,
-    what: &'static str,
-    variables: Variables,
-    oid: &str,
-    grant: &'static str,
-) -> Case {
-    Case { kind, what, variables, oid: oid.to_owned(), grant }
-}
-
-/// Each kind by itself.
-fn cases(emulator: &Emulator) -> Vec<Case> {
-    let principal = emulator.service_principal();
-    let file = |name: &str, certificate: &keyless_emulator::ClientCertificate| {
-        let path = emulator.temp_dir().join(name);
-        std::fs::write(&path, format!("{}{}", certificate.key_pem, certificate.certificate_pem)).unwrap();
-        text(&path)
-    };
-    let certificate = file("registered.pem", &emulator.client_certificate(&principal.client_id).unwrap());
-    let by_name = file("by-name.pem", &emulator.client_certificate_by_name(&principal.client_id).unwrap());
-    let (app, app_header) = emulator.app_service();
-    let (fabric, fabric_header, thumbprint) = emulator.service_fabric();
-    let (uri, access_token, connection) = emulator.azure_pipelines();
-    let managed = emulator.managed_identities();
-    let (system, user) = (&managed[0].oid, &emulator.cli_user().oid);
-    vec![
-        case("environment", "secret", secret(emulator), &principal.oid, "client_secret"),
-        case(
-            "environment",
-            "certificate",
-            application(emulator, vec![("AZURE_CLIENT_CERTIFICATE_PATH", certificate)]),
-            &principal.oid,
-            "client_assertion",
-        ),
-        case(
-            "environment",
-            "certificate sent along",
-            application(
-                emulator,
-                vec![
-                    ("AZURE_CLIENT_CERTIFICATE_PATH", by_name),
-                    ("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN", "true".into()),
-                ],
-            ),
-            &principal.oid,
-            "client_assertion",
-        ),
-        case(
-            "workload_identity",
-            "federated token file",
-            federated(emulator),
-            &principal.oid,
-            "client_assertion",
-        ),
-        case("managed_identity", "IMDS", vec![], system, "imds"),
-        case(
-            "managed_identity",
-            "App Service",
-            vec![("IDENTITY_ENDPOINT", app), ("IDENTITY_HEADER", app_header)],
-            system,
-            "app_service",
-        ),
-        case(
-            "managed_identity",
-            "Service Fabric",
-            vec![
-                ("IDENTITY_ENDPOINT", fabric),
-                ("IDENTITY_HEADER", fabric_header),
-                ("IDENTITY_SERVER_THUMBPRINT", thumbprint),
-            ],
-            system,
-            "service_fabric",
-        ),
-        case(
-            "managed_identity",
-            "Cloud Shell",
-            vec![("MSI_ENDPOINT", emulator.cloud_shell())],
-            user,
-            "cloud_shell",
-        ),
-        case("azure_cli", "az", vec![], user, "az"),
-        case("azure_powershell", "pwsh", vec![], user, "pwsh"),
-        case("azure_developer_cli", "azd", vec![], user, "azd"),
-        case(
-            "azure_pipelines",
-            "service connection",
-            vec![
-                ("AZURESUBSCRIPTION_TENANT_ID", principal.tenant.clone()),
-                ("AZURESUBSCRIPTION_CLIENT_ID", principal.client_id.clone()),
-                ("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", connection),
-                ("SYSTEM_ACCESSTOKEN", access_token),
-                ("SYSTEM_OIDCREQUESTURI", uri),
-            ],
-            &principal.oid,
-            "client_assertion",
-        ),
-    ]
-}
-
-/// The default chain, and what makes it shorter.
-fn chains(emulator: &Emulator) -> Vec<Case> {
-    let principal = emulator.service_principal();
-    let managed = emulator.managed_identities();
-    let (system, user) = (&managed[0].oid, &emulator.cli_user().oid);
-    let mut cases = vec![
-        case(
-            "default",
-            "everything",
-            [secret(emulator), federated(emulator)].concat(),
-            &principal.oid,
-            "client_secret",
-        ),
-        case("default", "federated token file", federated(emulator), &principal.oid, "client_assertion"),
-        case("default", "IMDS", vec![], system, "imds"),
-        case(
-            "default",
-            "IMDS, user-assigned",
-            vec![("AZURE_CLIENT_ID", managed[1].client_id.clone())],
-            &managed[1].oid,
-            "imds",
-        ),
-    ];
-    for (name, oid, grant) in [
-        ("dev", user, "az"),
-        ("AzurePowerShellCredential", user, "pwsh"),
-        ("AzureDeveloperCliCredential", user, "azd"),
-        ("ManagedIdentityCredential", system, "imds"),
-        ("prod", system, "imds"),
-    ] {
-        let mut variables = vec![("AZURE_TOKEN_CREDENTIALS", name.to_owned())];
-        if name == "ManagedIdentityCredential" {
-            // A secret that happens to be there is not what was meant.
-            variables.push(("AZURE_TENANT_ID", principal.tenant.clone()));
-            variables.push(("AZURE_CLIENT_SECRET", principal.secrets[0].clone()));
-        }
-        cases.push(case("default", name, variables, oid, grant));
-    }
-    cases
 }
 
 /// Somebody who signs in: a program that is told the kind, and how it is called.
@@ -268,23 +95,12 @@ impl Sdk {
     /// Who signed in, by which grant; or why nobody did.
     fn ask(&self, emulator: &Emulator, case: &Case) -> Result<(String, String), String> {
         emulator.reset();
-        let ca = emulator.ca_file();
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).current_dir(&self.directory);
         if self.name != "keyless" {
             command.arg(case.kind);
         }
-        command
-            .env_clear()
-            .env("PATH", format!("{}:/usr/bin:/bin", emulator.az_path().display()))
-            .env("HOME", emulator.temp_dir())
-            .env("AZURE_AUTHORITY_HOST", emulator.authority())
-            .env("AZURE_POD_IDENTITY_AUTHORITY_HOST", emulator.imds_url())
-            // The authorities that each of them trusts.
-            .envs(["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"].map(|name| (name, &ca)))
-            .env("NO_PROXY", "*")
-            .env("KEYLESS_CONFORMANCE_CASE", case.kind)
-            .envs(case.variables.iter().map(|(name, value)| (*name, value.as_str())));
+        command.env_clear().env("KEYLESS_CONFORMANCE_CASE", case.kind).envs(case.environment(emulator));
         let output = command.output().map_err(|error| error.to_string())?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let line = text.lines().find(|line| line.contains("error:") || line.contains("oid: "));

@@ -86,7 +86,7 @@ pub fn emulator(token_lifetime: Duration) -> Emulator {
 }
 
 /// A directory with the library under the name that its soname asks for.
-fn soname() -> PathBuf {
+pub fn libraries() -> PathBuf {
     static LINKED: OnceLock<PathBuf> = OnceLock::new();
     let directory = LINKED.get_or_init(|| {
         let directory = programs();
@@ -107,7 +107,7 @@ pub fn command(program: &Path, emulator: &Emulator) -> Command {
     let principal = emulator.service_principal();
     let mut command = Command::new(program);
     command
-        .env("LD_LIBRARY_PATH", soname())
+        .env("LD_LIBRARY_PATH", libraries())
         .env("REDIS_HOST", "localhost")
         .env("REDIS_PORT", emulator.port().to_string())
         .env("SSL_CERT_FILE", emulator.ca_file())

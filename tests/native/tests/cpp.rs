@@ -2,7 +2,7 @@
 
 use keyless_native::install::{Installed, STRICT, succeeded};
 use keyless_native::{Build, command, emulator, root, run};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -22,12 +22,12 @@ const SANITIZERS: [&str; 3] =
     ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"];
 
 /// All but the ten lifetimes.
-fn everything(program: &PathBuf) {
-    let emulator = emulator(Duration::from_secs(3600));
+fn everything(program: &Path) {
+    let emulator = emulator(Duration::from_hours(1));
     println!("{}", run(command(program, &emulator)));
 }
 
-fn ten_lifetimes(program: &PathBuf) {
+fn ten_lifetimes(program: &Path) {
     let emulator = emulator(Duration::from_secs(3));
     let mut command = command(program, &emulator);
     command.env("KEYLESS_TEST_LIFETIME", "3").args(["--no-skip", "--test-case=ten lifetimes"]);
@@ -51,14 +51,14 @@ fn the_same_under_the_sanitizers() {
 #[test]
 fn an_exception_that_leaves_a_callback_ends_the_process() {
     let program = Build::default().compile("cpp/uncaught.cpp");
-    let emulator = emulator(Duration::from_secs(3600));
+    let emulator = emulator(Duration::from_hours(1));
     let output = command(&program, &emulator).output().expect("the program runs");
     assert_eq!(output.status.code(), None, "ended by a signal");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(errors.contains("nobody catches this"), "{errors}");
 }
 
-/// Against an installed keyless, found by CMake.
+/// Against an installed keyless, found by `CMake`.
 #[test]
 fn the_example_is_built_with_cmake_and_outlives_its_tokens() {
     let installed = Installed::moved("lib");
