@@ -2,8 +2,9 @@
 //! promise is broken. Compiled by cargo-fuzz alone (`cfg(fuzzing)`).
 
 use crate::connection::decode::decode;
-use crate::connection::frame::Scanner;
-use crate::{Batch, ErrorCode, Options};
+use crate::connection::frame::{Scanner, lift_pushes};
+use crate::{Batch, ErrorCode, Options, Reply};
+use bytes::Bytes;
 
 /// Replies longer than this are refused here, so that the refusal is reached as well.
 const LIMIT: usize = 1 << 16;
@@ -45,8 +46,23 @@ pub fn replies(stream: &[u8], pieces: &[u8]) {
     assert_eq!(whole, split, "the split of a stream changes nothing");
     let mut start = 0;
     for end in whole.unwrap_or_default() {
-        let _ = decode(&stream[start..end]);
+        let frame = &stream[start..end];
+        let _ = decode(frame);
+        let reply = Reply::parse(Bytes::copy_from_slice(frame)).expect("a whole frame is a reply");
+        look(&reply, 0);
+        let mut lifted = frame.to_vec();
+        lift_pushes(&mut lifted);
+        let ends = ends(&lifted, std::iter::once(lifted.len())).expect("frames are still frames");
+        assert_eq!(ends.last(), Some(&lifted.len()), "nothing is lost with the pushes");
         start = end;
+    }
+}
+
+/// Asks a reply everything, as deep as replies are in practice.
+fn look(reply: &Reply, depth: usize) {
+    let _ = (reply.bytes(), reply.integer(), reply.double(), reply.boolean(), reply.error(), reply.len());
+    if depth < 16 {
+        reply.parts().iter().for_each(|part| look(part, depth + 1));
     }
 }
 
