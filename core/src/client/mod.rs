@@ -101,6 +101,20 @@ thread_local! {
     static ENCODER: RefCell<Batch> = RefCell::default();
 }
 
+/// Lends this thread's encoder, empty.
+fn with_encoder<T>(work: impl FnOnce(&mut Batch) -> T) -> T {
+    /// A huge command that was not taken must not pin its memory for ever.
+    const KEPT_BYTES: usize = 4 << 20;
+    ENCODER.with_borrow_mut(|batch| {
+        batch.clear();
+        let done = work(batch);
+        if batch.bytes.capacity() > KEPT_BYTES {
+            *batch = Batch::new();
+        }
+        done
+    })
+}
+
 static NEXT_THREAD: AtomicUsize = AtomicUsize::new(0);
 
 impl Client {
@@ -209,8 +223,7 @@ impl Client {
 
     /// Encodes one command and hands it over.
     fn send(&self, encode: impl FnOnce(&mut Batch) -> Result<()>, timeout: Duration) -> Result<Sent> {
-        ENCODER.with_borrow_mut(|batch| {
-            batch.clear();
+        with_encoder(|batch| {
             encode(batch).inspect_err(|error| self.counted(error, 1))?;
             if let Some(reply) = self.recall(&batch.bytes) {
                 return Ok(Sent::Known(reply));

@@ -1,7 +1,7 @@
 //! Commands as plain arguments and replies as they came: what the C ABI and the bindings stand on, together with
 //! [`Client::submit`].
 
-use super::{Client, ENCODER, Sent};
+use super::{Client, Sent, with_encoder};
 use crate::connection::blocking::Call;
 use crate::connection::blocking::wait::For;
 use crate::connection::command::would_wait;
@@ -52,8 +52,7 @@ impl Client {
             });
             return Ok(());
         }
-        ENCODER.with_borrow_mut(|batch| {
-            batch.clear();
+        with_encoder(|batch| {
             batch.push(args).inspect_err(|error| self.counted(error, 1))?;
             if let Some(reply) = self.recall(&batch.bytes) {
                 tell(&*sink, tag, Ok(reply));

@@ -28,6 +28,8 @@ use tokio::net::TcpStream;
 
 /// How much the buffer for replies grows by; replies that fit are slices of one allocation.
 const REPLY_BYTES: usize = 64 << 10;
+/// After replies of more than this the buffer begins anew.
+const LARGE_REPLY_BYTES: usize = 4 << 20;
 
 /// Numbers the connections of the process.
 static NEXT_LINK: AtomicU64 = AtomicU64::new(1);
@@ -564,6 +566,12 @@ impl Link {
         }
         if start > 0 {
             let block = replies.split_to(start).freeze();
+            if block.len() > LARGE_REPLY_BYTES {
+                // One huge value must not pin its memory for ever: what is left would share it.
+                let rest =
+                    std::mem::replace(replies, BytesMut::with_capacity(REPLY_BYTES.max(replies.len())));
+                replies.extend_from_slice(&rest);
+            }
             let mut announced = 0;
             for &(number, start, end) in refusals.iter() {
                 match inflight.whose(number - announced) {
