@@ -13,6 +13,8 @@ pub(crate) struct Frame {
     pub(crate) end: usize,
     /// Whether it is a push (`>`), which answers no request.
     pub(crate) push: bool,
+    /// Whether pushes stand inside it, see [`lift_pushes`].
+    pub(crate) holds_pushes: bool,
 }
 
 /// Scans one frame after the other; keeps its place when a frame is not complete yet.
@@ -28,6 +30,7 @@ pub(crate) struct Scanner {
     /// The next two bytes to check are the line end behind a string's bytes, which end at `at`.
     tail: bool,
     push: bool,
+    holds_pushes: bool,
     limit: usize,
 }
 
@@ -37,7 +40,7 @@ const MAX_LENGTH_LINE: usize = 32;
 impl Scanner {
     /// A scanner that refuses frames longer than `limit` bytes.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { at: 0, searched: 0, open: 0, tail: false, push: false, limit }
+        Self { at: 0, searched: 0, open: 0, tail: false, push: false, holds_pushes: false, limit }
     }
 
     /// How many bytes from the frame's first byte must be there before `scan` can get any further.
@@ -56,7 +59,7 @@ impl Scanner {
     #[inline]
     pub(crate) fn scan(&mut self, bytes: &[u8]) -> Result<Option<Frame>> {
         if self.open == 0 {
-            (self.at, self.searched, self.open, self.tail, self.push) = (0, 0, 1, false, false);
+            *self = Self { open: 1, ..Self::new(self.limit) };
         }
         loop {
             if self.tail {
@@ -70,7 +73,7 @@ impl Scanner {
                 self.open -= 1;
             }
             if self.open == 0 {
-                return Ok(Some(Frame { end: self.at, push: self.push }));
+                return Ok(Some(Frame { end: self.at, push: self.push, holds_pushes: self.holds_pushes }));
             }
             let Some(&kind) = bytes.get(self.at) else { return Ok(None) };
             match kind {
@@ -93,8 +96,9 @@ impl Scanner {
                 }
                 b'*' | b'~' | b'>' | b'%' | b'|' => {
                     let Some((count, end)) = self.length(bytes)? else { return Ok(None) };
-                    if self.at == 0 {
-                        self.push = kind == b'>';
+                    let inside = self.at > 0;
+                    if kind == b'>' {
+                        (self.push, self.holds_pushes) = (self.push || !inside, self.holds_pushes || inside);
                     }
                     self.at = end;
                     let pairs = matches!(kind, b'%' | b'|');
@@ -103,9 +107,10 @@ impl Scanner {
                     if count > self.limit as u64 / 3 {
                         return Err(too_long(self.limit));
                     }
-                    // An attribute stands before the element it describes and is none itself.
+                    // An attribute stands before the element it describes and is none itself; nor is a push among
+                    // the elements of a reply.
                     self.open += count;
-                    if kind != b'|' {
+                    if !(kind == b'|' || (kind == b'>' && inside)) {
                         self.open -= 1;
                     }
                     self.check_size()?;
@@ -162,6 +167,34 @@ impl Scanner {
     fn check_size(&self) -> Result<()> {
         if self.at > self.limit { Err(too_long(self.limit)) } else { Ok(()) }
     }
+}
+
+/// Moves the pushes inside a whole frame in front of it, so that frames come one after the other again.
+///
+/// Redis 7.0 puts a message into the array of `EXEC`, uncounted, when the transaction publishes to a channel that its own
+/// connection is subscribed to.
+pub(crate) fn lift_pushes(frame: &mut [u8]) {
+    let (mut lifted, mut rest) = (Vec::new(), Vec::with_capacity(frame.len()));
+    let mut at = 0;
+    while at < frame.len() {
+        let kind = frame[at];
+        let whole = match kind {
+            // An aggregate's elements are looked at one by one.
+            b'*' | b'~' | b'%' | b'|' => None,
+            b'>' if at == 0 => None,
+            _ => Scanner::new(usize::MAX / 4).scan(&frame[at..]).ok().flatten(),
+        };
+        let end = whole.map_or_else(
+            || memchr::memchr(b'\n', &frame[at..]).map_or(frame.len(), |line| at + line + 1),
+            |whole| at + whole.end,
+        );
+        let into = if kind == b'>' && at > 0 { &mut lifted } else { &mut rest };
+        into.extend_from_slice(&frame[at..end]);
+        at = end;
+    }
+    let (front, back) = frame.split_at_mut(lifted.len());
+    front.copy_from_slice(&lifted);
+    back.copy_from_slice(&rest);
 }
 
 fn garbage(what: &str) -> Error {
@@ -284,6 +317,29 @@ mod tests {
         ) {
             let _ = ends(&bytes, &pieces);
         }
+    }
+
+    #[test]
+    fn messages_inside_a_reply_come_before_it() {
+        // What Redis 7.0.15 answers to MULTI, INCR, PUBLISH, INCR, EXEC on a connection that is subscribed to t.
+        let stream = b"+OK\r\n*3\r\n:1\r\n>3\r\n$7\r\nmessage\r\n$1\r\nt\r\n$1\r\nx\r\n:1\r\n:2\r\n:9\r\n";
+        let mut scanner = Scanner::new(LIMIT);
+        let first = scanner.scan(stream).unwrap().unwrap();
+        assert!(!first.holds_pushes);
+        let reply = scanner.scan(&stream[first.end..]).unwrap().unwrap();
+        assert!(reply.holds_pushes && !reply.push);
+        let mut frame = stream[first.end..first.end + reply.end].to_vec();
+        lift_pushes(&mut frame);
+        assert_eq!(
+            frame.escape_ascii().to_string(),
+            b">3\r\n$7\r\nmessage\r\n$1\r\nt\r\n$1\r\nx\r\n*3\r\n:1\r\n:1\r\n:2\r\n"
+                .escape_ascii()
+                .to_string()
+        );
+        let message = scanner.scan(&frame).unwrap().unwrap();
+        assert!(message.push && !message.holds_pushes);
+        assert!(!scanner.scan(&frame[message.end..]).unwrap().unwrap().holds_pushes);
+        assert_eq!(stream[first.end + reply.end..], *b":9\r\n");
     }
 
     #[test]

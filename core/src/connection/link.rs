@@ -6,7 +6,7 @@
 use super::batch::{Batch, CompletionSink};
 use super::cache::ReplyCache;
 use super::counters::Counters;
-use super::frame::Scanner;
+use super::frame::{Scanner, lift_pushes};
 use super::guests::{Guests, HOST};
 use super::inflight::{Inflight, Whose};
 use super::order::Order;
@@ -539,6 +539,10 @@ impl Link {
         let mut verdict = Ok(());
         while start < replies.len() {
             match scanner.scan(&replies[start..]) {
+                Ok(Some(frame)) if frame.holds_pushes => {
+                    // They are found again, in front of it.
+                    lift_pushes(&mut replies[start..start + frame.end]);
+                }
                 Ok(Some(frame)) => {
                     let end = start + frame.end;
                     if frame.push || (listens && is_message(&replies[start..end])) {

@@ -35,7 +35,7 @@ impl Server {
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server, from the package redis-server");
-        let mut server = Self { process, files: files, plain, tls, ca };
+        let mut server = Self { process, files, plain, tls, ca };
         server.wait_until_ready();
         server
     }

@@ -4,7 +4,7 @@
 use keyless::event::{Event, EventMask};
 use keyless::pubsub::{Kind, Overflow};
 use keyless::redis::cmd;
-use keyless::{Client, Delivery, Error, ErrorCode, Subscriber, SubscriberOptions};
+use keyless::{Client, Delivery, Error, ErrorCode, Pipeline, Subscriber, SubscriberOptions};
 use keyless_conformance::churn::Churn;
 use keyless_conformance::{Events, SOON, client_secret, emulator, options};
 use keyless_emulator::{Cut, Emulator};
@@ -178,4 +178,26 @@ async fn a_slow_subscriber_is_told_what_it_lost() {
     assert_eq!(number(&mut subscriber).await, 90);
     assert_eq!(subscriber.dropped(), 90);
     assert_eq!(client.stats().messages_dropped, 90);
+}
+
+#[tokio::test]
+async fn a_transaction_may_publish_to_a_channel_that_its_own_client_listens_to() {
+    // Redis 7.0 sends the message in the middle of the transaction's reply.
+    let emulator = emulator(Duration::from_hours(1)).await;
+    let client = client(&emulator).await;
+    let events = Events::of(&client);
+    let mut subscriber = client.subscriber(ROOMY);
+    subscriber.subscribe(&["own"]).await.unwrap();
+    for round in 1..=200_u64 {
+        let mut transaction = Pipeline::transaction();
+        transaction.add(cmd("INCR").arg("before"));
+        transaction.add(cmd("PUBLISH").arg("own").arg(round));
+        transaction.add(cmd("INCR").arg("after"));
+        let echo = cmd("ECHO").arg("beside").to_owned();
+        let beside = client.execute::<String>(&echo);
+        let (replies, beside) = tokio::join!(client.query_pipeline::<(u64, u64, u64)>(transaction), beside);
+        assert_eq!((replies.unwrap(), beside.unwrap().as_str()), ((round, 1, round), "beside"));
+        assert_eq!(number(&mut subscriber).await, round);
+    }
+    assert_eq!(events.count(EventMask::CONNECTION_LOST), 0);
 }

@@ -25,16 +25,19 @@ static void kinds_by_name(void **state)
     OK(keyless_credential_set(credential, KEYLESS_TEXT("tenant_id"), KEYLESS_TEXT(getenv("AZURE_TENANT_ID")), &problem));
     OK(keyless_credential_set(credential, KEYLESS_TEXT("client_id"), KEYLESS_TEXT(getenv("AZURE_CLIENT_ID")), &problem));
     FAILS(KEYLESS_INVALID_OPTION,
-          keyless_credential_set(credential, KEYLESS_TEXT("clientid"), KEYLESS_TEXT("x"), &problem));
+          keyless_credential_set(credential, KEYLESS_TEXT("clientis"), KEYLESS_TEXT("x"), &problem));
     FAILS(KEYLESS_INVALID_OPTION, keyless_credential_set(credential, "", 0, KEYLESS_TEXT("x"), &problem));
     FAILS(KEYLESS_INVALID_ARGUMENT,
           keyless_credential_set(credential, KEYLESS_TEXT("client_id"), "\xff", 1, &problem));
-    /* Whether they suffice shows when it is used. */
+    /* Whether they suffice shows when it is used: what is missing may be in the environment. */
     keyless_token_source *source = NULL;
+    char *secret = strdup(getenv("AZURE_CLIENT_SECRET"));
+    unsetenv("AZURE_CLIENT_SECRET");
     FAILS(KEYLESS_INVALID_OPTION, keyless_token_source_new(NULL, credential, &source, &problem));
     assert_null(source);
-    const char *secret = getenv("AZURE_CLIENT_SECRET");
+    setenv("AZURE_CLIENT_SECRET", secret, 1);
     OK(keyless_credential_set(credential, KEYLESS_TEXT("client_secret"), KEYLESS_TEXT(secret), &problem));
+    free(secret);
     OK(keyless_credential_set(credential, KEYLESS_TEXT("authority_host"), KEYLESS_TEXT(getenv("AZURE_AUTHORITY_HOST")),
                               &problem));
     FILE *file = fopen(getenv("KEYLESS_TEST_CA"), "r");
@@ -221,6 +224,120 @@ static void own_credentials_that_fail(void **state)
     }
 }
 
+/* Proves the application with a token of another identity, as in a pod. */
+static void asserted(keyless_token_request *request, void *data)
+{
+    char body[200];
+    size_t scope = 7;
+    keyless_token_request_scope(request, &scope);
+    snprintf(body, sizeof body, "{\"subject\":\"%s\"}", getenv("KEYLESS_TEST_SUBJECT"));
+    char *answered = control("POST", "/federated-tokens", body);
+    char *token = strstr(answered, "\"token\":\"") + strlen("\"token\":\"");
+    *strchr(token, '"') = '\0';
+    keyless_status status = keyless_token_request_complete(request, KEYLESS_TEXT(token), 0, NULL);
+    free(answered);
+    ADD(*(int *)data, status == KEYLESS_OK && scope == 0 ? 1 : 1000);
+}
+
+static void counted_free(void *data)
+{
+    ADD(*(int *)data, 100);
+}
+
+static void an_application_proves_itself_with_assertions(void **state)
+{
+    (void)state;
+    int asked = 0;
+    keyless_credential *credential;
+    FAILS(KEYLESS_INVALID_ARGUMENT,
+          keyless_credential_client_assertion(NULL, &asked, counted_free, &credential, &problem));
+    assert_null(credential);
+    OK(keyless_credential_client_assertion(asserted, &asked, counted_free, &credential, &problem));
+    OK(keyless_credential_set(credential, KEYLESS_TEXT("tenant_id"), KEYLESS_TEXT(getenv("AZURE_TENANT_ID")), &problem));
+    OK(keyless_credential_set(credential, KEYLESS_TEXT("client_id"), KEYLESS_TEXT(getenv("AZURE_CLIENT_ID")), &problem));
+    OK(keyless_credential_set(credential, KEYLESS_TEXT("authority_host"), KEYLESS_TEXT(getenv("AZURE_AUTHORITY_HOST")),
+                              &problem));
+    keyless_client *client = connect_with(credential);
+    keyless_credential_free(credential);
+    tell(client, "PONG", COMMAND("PING"));
+    keyless_client_free(client);
+    SOON(LOOK(asked) == 101);
+}
+
+struct chooser {
+    int asked;
+    int wrong;
+    int freed;
+    int decided;
+};
+
+static void choose(keyless_claims *claims, void *data)
+{
+    struct chooser *chooser = data;
+    size_t oid, tenant, application, audience;
+    const char *user = keyless_claims_object_id(claims, &oid);
+    const char *found = keyless_claims_tenant_id(claims, &tenant);
+    if (!is_text(user, oid, getenv("KEYLESS_TEST_OID")) || !is_text(found, tenant, getenv("AZURE_TENANT_ID")) ||
+        keyless_claims_application_id(claims, &application) == NULL || application == 0 ||
+        keyless_claims_audience(claims, &audience) == NULL || audience == 0) {
+        ADD(chooser->wrong, 1);
+    }
+    if (keyless_claims_choose_user(claims, user, oid, NULL) != KEYLESS_OK) {
+        ADD(chooser->wrong, 1);
+    }
+    ADD(chooser->asked, 1);
+}
+
+static void choose_nobody(keyless_claims *claims, void *data)
+{
+    (void)claims;
+    ADD(((struct chooser *)data)->asked, 1);
+}
+
+static bool decide(int64_t received_at_ms, int64_t expires_at_ms, void *data)
+{
+    struct chooser *chooser = data;
+    if (received_at_ms <= 0 || expires_at_ms <= received_at_ms) {
+        ADD(chooser->wrong, 1);
+    }
+    return ADD(chooser->decided, 1) == 2;
+}
+
+static void chooser_freed(void *data)
+{
+    ADD(((struct chooser *)data)->freed, 1);
+}
+
+static void the_application_chooses_the_user_and_when_to_refresh(void **state)
+{
+    (void)state;
+    struct chooser chooser = {0}, nobody = {0};
+    keyless_options *options = options_here();
+    keyless_client *client;
+    keyless_token_source *source;
+    FAILS(KEYLESS_INVALID_ARGUMENT,
+          keyless_options_set_user_name_callback(options, NULL, &nobody, chooser_freed, &problem));
+    FAILS(KEYLESS_INVALID_ARGUMENT,
+          keyless_options_set_should_refresh_callback(options, 1000, NULL, &nobody, chooser_freed, &problem));
+    assert_int_equal(nobody.freed, 0);
+    OK(keyless_options_set_user_name_callback(options, choose, &chooser, chooser_freed, &problem));
+    OK(keyless_options_set_should_refresh_callback(options, 20, decide, &chooser, chooser_freed, &problem));
+    OK(keyless_client_connect(options, NULL, &client, &problem));
+    tell(client, "PONG", COMMAND("PING"));
+    SOON(LOOK(chooser.asked) == 2);
+    keyless_client_free(client);
+    OK(keyless_options_set_user_name_callback(options, choose_nobody, &nobody, chooser_freed, &problem));
+    OK(keyless_token_source_new(options, NULL, &source, &problem));
+    keyless_options_free(options);
+    assert_int_equal(refusal(source), KEYLESS_INVALID_TOKEN);
+    keyless_error_free(problem);
+    problem = NULL;
+    keyless_token_source_free(source);
+    SOON(LOOK(chooser.freed) == 2 && LOOK(nobody.freed) == 1);
+    assert_true(LOOK(nobody.asked) >= 1);
+    assert_int_equal(LOOK(chooser.wrong), 0);
+}
+
 struct renewed {
     int heard;
     uint64_t generation;
@@ -347,6 +464,8 @@ int main(void)
         cmocka_unit_test(kinds_by_name),
         cmocka_unit_test(own_credentials_answer_at_once_or_later),
         cmocka_unit_test(own_credentials_that_fail),
+        cmocka_unit_test(an_application_proves_itself_with_assertions),
+        cmocka_unit_test(the_application_chooses_the_user_and_when_to_refresh),
         cmocka_unit_test(a_source_is_asked_subscribed_and_told_of_refusals),
         cmocka_unit_test(clients_share_a_source),
     };

@@ -1,5 +1,5 @@
 /* Errors: each status that can be brought about, and what an error says. Those of replies are in replies.c, of
- * transactions in pipelines.c. No call here asks for a type of a reply, so nothing gives KEYLESS_UNEXPECTED_REPLY. */
+ * transactions in waiting.c. */
 #include "peer.h"
 
 #include <arpa/inet.h>

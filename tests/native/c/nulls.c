@@ -16,6 +16,7 @@ static keyless_reply *one_reply;
 static keyless_error *one_error;
 static const keyless_event *one_event;
 static const keyless_token_request *one_token_request;
+static keyless_claims *one_claims;
 
 static keyless_client *made_client;
 static keyless_options *made_options;
@@ -72,6 +73,17 @@ static void on_credential(keyless_token_request *request, void *data)
 static void on_log(keyless_log_level level, const char *target, const char *line, void *data)
 {
     (void)level, (void)target, (void)line, (void)data;
+}
+
+static void on_user_name(keyless_claims *claims, void *data)
+{
+    (void)claims, (void)data;
+}
+
+static bool on_should_refresh(int64_t received_at_ms, int64_t expires_at_ms, void *data)
+{
+    (void)received_at_ms, (void)expires_at_ms, (void)data;
+    return false;
 }
 
 static void on_destruction(void *data)
@@ -160,16 +172,28 @@ static void in_a_request(keyless_token_request *request, void *data)
     SET(*(int *)data, 1);
 }
 
+static void in_a_choice(keyless_claims *claims, void *data)
+{
+    one_claims = claims;
+    functions_of_claims();
+    keyless_claims_choose_user(claims, KEYLESS_TEXT(getenv("KEYLESS_TEST_OID")), NULL);
+    SET(*(int *)data, 1);
+}
+
 static void every_pointer_of_every_function(void **state)
 {
     (void)state;
-    static int heard, asked;
+    static int heard, asked, chosen;
     keyless_credential *own;
     keyless_token_source *source;
     one_options = options_here();
     OK(keyless_credential_new(KEYLESS_TEXT("client_secret"), &one_credential, &problem));
-    OK(keyless_token_source_new(one_options, NULL, &one_token_source, &problem));
+    keyless_options *choosing = keyless_options_clone(one_options);
+    OK(keyless_options_set_user_name_callback(choosing, in_a_choice, &chosen, NULL, &problem));
+    OK(keyless_token_source_new(choosing, NULL, &one_token_source, &problem));
     OK(keyless_token_source_get(one_token_source, SOON_MS, &one_token, &problem));
+    keyless_options_free(choosing);
+    assert_true(LOOK(chosen));
     OK(keyless_client_connect(one_options, NULL, &one_client, &problem));
     one_pipeline = keyless_pipeline_new();
     one_completions = keyless_completions_new();

@@ -73,6 +73,7 @@ static void every_setter_of_text(void **state)
     takes_text(keyless_options_set_tenant_id, "tenant_id", "a-tenant", "a-tenant", NULL);
     takes_text(keyless_options_set_client_secret, "client_secret", "hunter3", "***", NULL);
     takes_text(keyless_options_set_user_name, "user_name", "an-oid", "an-oid", NULL);
+    takes_text(keyless_options_set_token_credentials, "token_credentials", "prod", "prod", NULL);
     takes_text(keyless_options_set_token_ca_file, "token_ca_file", "/tmp/ca.pem", "/tmp/ca.pem", NULL);
     OK(keyless_options_add_endpoint(options, KEYLESS_TEXT("other.westeurope.redis.azure.net:10001"), &problem));
     is("endpoint", "mycache.westeurope.redis.azure.net:10000,other.westeurope.redis.azure.net:10001");
@@ -131,6 +132,8 @@ static void every_setter_of_something_else(void **state)
     is("set_client_info", "false");
     OK(keyless_options_set_abort_on_connect_fail(options, true, &problem));
     is("abort_on_connect_fail", "true");
+    OK(keyless_options_set_access_key_fallback(options, true, &problem));
+    is("access_key_fallback", "true");
     OK(keyless_options_set_refresh_ratio(options, 0.5, &problem));
     is("refresh_ratio", "0.5");
     FAILS(KEYLESS_INVALID_OPTION, keyless_options_set_refresh_ratio(options, 1.5, &problem));

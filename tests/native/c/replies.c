@@ -164,6 +164,20 @@ static void an_error_inside_an_array_has_words(void **state)
     keyless_reply_free(reply);
 }
 
+static void another_type_than_wanted_has_words(void **state)
+{
+    (void)state;
+    keyless_reply *reply = ask(client, COMMAND("PING"));
+    keyless_error *each[] = {keyless_reply_unexpected(reply, KEYLESS_TEXT("a whole number")),
+                             keyless_reply_unexpected(NULL, KEYLESS_TEXT("a whole number"))};
+    for (int which = 0; which < 2; which++) {
+        assert_int_equal(keyless_error_code(each[which]), KEYLESS_UNEXPECTED_REPLY);
+        assert_non_null(strstr(keyless_error_text(each[which]), "a whole number"));
+        keyless_error_free(each[which]);
+    }
+    keyless_reply_free(reply);
+}
+
 static void a_clone_outlives_the_whole(void **state)
 {
     (void)state;
@@ -290,6 +304,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_real_server_gives_each_type),
         cmocka_unit_test(an_error_inside_an_array_has_words),
+        cmocka_unit_test(another_type_than_wanted_has_words),
         cmocka_unit_test(a_clone_outlives_the_whole),
         cmocka_unit_test(bytes_may_be_any),
         cmocka_unit_test(bytes_of_our_own),

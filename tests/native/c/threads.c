@@ -45,6 +45,8 @@ static void settle(keyless_status status, keyless_error *error)
     keyless_error_free(error);
 }
 
+#define SETTLE(call) (status = (call), settle(status, error), error = NULL)
+
 static void *work(void *data)
 {
     int number = *(int *)data;
@@ -62,19 +64,20 @@ static void *work(void *data)
                 ADD(*outstanding, 1);
             }
             settle(status, error);
+            error = NULL;
             break;
         case 1: {
             const keyless_completion *list;
             size_t count;
-            settle(keyless_client_submit(client, COMMAND("PING"), 0, NULL, NULL, &error), error);
-            error = NULL;
-            settle(keyless_client_drain(client, room, 10, &list, &count, &error), error);
+            SETTLE(keyless_client_submit(client, COMMAND("PING"), 0, NULL, NULL, &error));
+            SETTLE(keyless_client_drain(client, room, 10, &list, &count, &error));
             break;
         }
         case 2: {
             uint64_t id = 0;
             status = keyless_client_on_event(client, KEYLESS_ALL_EVENTS, on_event, NULL, NULL, &id, &error);
             settle(status, error);
+            error = NULL;
             keyless_client_is_ready(client);
             keyless_error_free(keyless_client_last_error(client));
             keyless_client_remove_handler(client, id);
@@ -82,36 +85,35 @@ static void *work(void *data)
         }
         case 3: {
             keyless_stats *stats = NULL;
-            settle(keyless_client_stats(client, &stats, &error), error);
+            SETTLE(keyless_client_stats(client, &stats, &error));
             keyless_stats_free(stats);
             break;
         }
         case 4: {
             const char *name = number % 2 ? "odd" : "even";
-            settle(keyless_subscription_subscribe(subscription, KEYLESS_CHANNEL, 1, &name, NULL, &error), error);
+            SETTLE(keyless_subscription_subscribe(subscription, KEYLESS_CHANNEL, 1, &name, NULL, &error));
             break;
         }
         case 5: {
             keyless_message *message = NULL;
-            settle(keyless_subscription_next(subscription, 1, &message, &error), error);
+            SETTLE(keyless_subscription_next(subscription, 1, &message, &error));
             keyless_message_free(message);
             break;
         }
         case 6: {
             keyless_token *token = NULL;
-            settle(keyless_token_source_get(source, SOON_MS, &token, &error), error);
+            SETTLE(keyless_token_source_get(source, SOON_MS, &token, &error));
             keyless_token_free(token);
             break;
         }
         default:
             keyless_pipeline_append(pipeline, COMMAND("PUBLISH", "even", "x"), NULL);
             keyless_pipeline_append(pipeline, COMMAND("PUBLISH", "odd", "x"), NULL);
-            settle(keyless_client_execute_pipeline(client, pipeline, 0, &reply, &error), error);
+            SETTLE(keyless_client_execute_pipeline(client, pipeline, 0, &reply, &error));
             keyless_pipeline_clear(pipeline);
             keyless_reply_free(reply);
         }
-        error = NULL;
-        settle(keyless_client_execute(client, COMMAND("ECHO", "hello"), 0, &reply, &error), error);
+        SETTLE(keyless_client_execute(client, COMMAND("ECHO", "hello"), 0, &reply, &error));
         if (reply != NULL && !reply_is(reply, "hello")) {
             ADD(wrong, 1);
         }

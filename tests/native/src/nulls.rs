@@ -86,6 +86,8 @@ fn call(function: &Function, null: Option<usize>) -> String {
     match &*function.returns {
         "keyless_status" => format!("    STATUS({call}, {refused});\n"),
         "void" => format!("    {call};\n"),
+        // Gives an error whatever it is asked about.
+        _ if function.name == "keyless_reply_unexpected" => format!("    keyless_error_free({call});\n"),
         _ if !handle_is_null => format!("    (void){call};\n"),
         returns if returns.starts_with("const char") => format!("    NO_TEXT({call});\n"),
         returns if returns.ends_with('*') => format!("    NOTHING({call});\n"),
@@ -96,12 +98,13 @@ fn call(function: &Function, null: Option<usize>) -> String {
 /// Frees what functions have made, and forgets what they have put.
 const AGAIN: &str = "    again();\n";
 
-/// The program's generated part: `all_functions`, `functions_of_event` and `functions_of_token_request`, for those that
-/// need what only a callback has. `c/nulls.c` includes it.
+/// The program's generated part: `all_functions`, and `functions_of_event` and others for those that need what only a
+/// callback has. `c/nulls.c` includes it.
 pub fn program(functions: &[Function]) -> String {
     let mut parts = [
         ("functions_of_event", "keyless_event", String::new()),
         ("functions_of_token_request", "keyless_token_request", String::new()),
+        ("functions_of_claims", "keyless_claims", String::new()),
         ("all_functions", "", String::new()),
     ];
     // Afterwards the client is of no use.
@@ -111,9 +114,9 @@ pub fn program(functions: &[Function]) -> String {
         let first = function.parameters.first().map_or("", |(kind, _)| kind);
         let consumes = function.name.ends_with("_free")
             || ["keyless_token_request_complete", "keyless_token_request_fail"].contains(&&*function.name);
-        let part = parts
-            .iter_mut()
-            .find(|(_, handle, _)| handle.is_empty() || !consumes && first == format!("const {handle} *"));
+        let part = parts.iter_mut().find(|(_, handle, _)| {
+            handle.is_empty() || !consumes && first.trim_start_matches("const ") == format!("{handle} *")
+        });
         let (_, _, code) = part.expect("the last one takes all");
         if function.parameters.iter().any(|(kind, _)| is_pointer(kind)) {
             code.push_str(&call(function, None));

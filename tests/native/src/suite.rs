@@ -103,6 +103,7 @@ impl Program {
         };
         watched
             .env("KEYLESS_TEST_OID", &emulator.service_principal().oid)
+            .env("KEYLESS_TEST_SUBJECT", &emulator.service_principal().federated_subjects[0])
             .env("KEYLESS_TEST_UNDER", format!("{under:?}"))
             .env("ASAN_OPTIONS", "detect_stack_use_after_return=1:strict_string_checks=1")
             .env("UBSAN_OPTIONS", "print_stacktrace=1")

@@ -1,5 +1,5 @@
 //! The C tests: each program of `c/` against an emulator of its own, as it is under valgrind, and with its C side under
-//! AddressSanitizer and UndefinedBehaviorSanitizer.
+//! `AddressSanitizer` and `UndefinedBehaviorSanitizer`.
 
 use keyless_native::suite::{Program, Under, soak};
 use keyless_native::{command, emulator, here, library, programs, root, run};
@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 fn short(name: &'static str, under: Under) {
-    Program { name, token_lifetime: Duration::from_secs(3600) }.run(under);
+    Program { name, token_lifetime: Duration::from_hours(1) }.run(under);
 }
 
 macro_rules! programs {
@@ -68,7 +68,7 @@ fn forked_children() {
 
 #[test]
 fn misuse() {
-    let printed = Program { name: "misuse", token_lifetime: Duration::from_secs(3600) }.run(Under::Nothing);
+    let printed = Program { name: "misuse", token_lifetime: Duration::from_hours(1) }.run(Under::Nothing);
     printed.lines().filter(|line| line.contains(" times ")).for_each(|line| println!("{line}"));
     short("misuse", Under::Sanitizers);
     short("misuse", Under::Valgrind);
@@ -85,7 +85,7 @@ fn the_library_is_loaded_and_unloaded() {
         .arg(&program)
         .status();
     assert!(compiled.expect("the compiler").success());
-    let emulator = emulator(Duration::from_secs(3600));
+    let emulator = emulator(Duration::from_hours(1));
     let mut command = command(&program, &emulator);
     command.arg(library().join("libkeyless.so"));
     run(command);

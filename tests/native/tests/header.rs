@@ -61,7 +61,7 @@ fn everything_in_the_header_is_documented() {
 }
 
 fn of(name: &'static str) -> Program {
-    Program { name, token_lifetime: Duration::from_secs(3600) }
+    Program { name, token_lifetime: Duration::from_hours(1) }
 }
 
 #[test]
