@@ -20,8 +20,8 @@
  * never ends the process.
  *
  * Threads. keyless_client, keyless_token_source and keyless_subscription may be used by any number of threads at a time,
- * but freed by one, when no other one uses them. Replies, errors, tokens, messages, figures and nodes do not change, and may be
- * looked at by any number. Options, credentials, pipelines, completions and scans belong to one thread at a time.
+ * but freed by one, when no other one uses them. Replies, errors, tokens, messages, figures and nodes do not change, and
+ * may be looked at by any number. Options, credentials, pipelines, completions and scans belong to one thread at a time.
  *
  * Callbacks. They run on threads of keyless: "keyless-events" for events and tokens, "keyless-calls" for replies and
  * messages, a thread of its own for a credential's. They never run with a lock of keyless held, so they may call keyless,
