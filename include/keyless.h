@@ -20,8 +20,8 @@
  * never ends the process.
  *
  * Threads. keyless_client, keyless_token_source and keyless_subscription may be used by any number of threads at a time,
- * but freed by one, when no other one uses them. Replies, errors, tokens, messages and figures do not change, and may be
- * looked at by any number. Options, credentials, pipelines and completions belong to one thread at a time.
+ * but freed by one, when no other one uses them. Replies, errors, tokens, messages, figures and nodes do not change, and
+ * may be looked at by any number. Options, credentials, pipelines, completions and scans belong to one thread at a time.
  *
  * Callbacks. They run on threads of keyless: "keyless-events" for events and tokens, "keyless-calls" for replies and
  * messages, a thread of its own for a credential's. They never run with a lock of keyless held, so they may call keyless,
@@ -29,7 +29,7 @@
  * leave a callback (the process would end), and longjmp must not jump out of one (its thread's locks would stay held).
  *
  * fork. A client or token source that is used in a forked child connects and signs in anew there; the parent's goes on.
- * A subscription ends in the child. Commands that the parent had under way are not heard of in the child.
+ * A subscription or scan ends in the child. Commands that the parent had under way are not heard of in the child.
  *
  * Signals. The library sets no handlers; writing to a closed connection raises no SIGPIPE.
  *
@@ -388,6 +388,11 @@ typedef struct keyless_event keyless_event;
 typedef struct keyless_message keyless_message;
 
 /**
+ * The nodes that served keys when it was made: one for a single server, one per primary for a cluster. Does not change.
+ */
+typedef struct keyless_nodes keyless_nodes;
+
+/**
  * Options of a client: where the cache is, and how to reach it.
  *
  * One thread at a time may change them; a client copies what it needs, so they can be freed once it is connected.
@@ -407,6 +412,15 @@ typedef struct keyless_pipeline keyless_pipeline;
  * reply.
  */
 typedef struct keyless_reply keyless_reply;
+
+/**
+ * A walk over all keys, on a cluster over those of all nodes. One thread at a time may use it. It belongs to the process
+ * that made it: a forked child makes its own.
+ *
+ * Every key that exists from the walk's begin to its end comes at least once, also where slots move from one node to
+ * another meanwhile; a key may come twice.
+ */
+typedef struct keyless_scan keyless_scan;
 
 /**
  * Figures of a client: counts since it was made, and how things stood when they were taken. Does not change.
@@ -652,6 +666,24 @@ keyless_status keyless_client_execute(const keyless_client *client,
                                       uint64_t timeout_ms,
                                       keyless_reply **reply,
                                       keyless_error **error);
+
+/**
+ * Sends a command to one node of a cluster, wherever its keys are, and waits for its reply: for what is asked of a single
+ * node, such as `INFO` or `SLOWLOG GET`.
+ *
+ * `endpoint` is the node's `host:port`, as `keyless_nodes_endpoint` gives it. Everything else as in
+ * `keyless_client_execute`; fails with `KEYLESS_INVALID_ENDPOINT` if there is no such node now, and with
+ * `KEYLESS_INVALID_COMMAND` for a command that waits on the server.
+ */
+keyless_status keyless_client_execute_on(const keyless_client *client,
+                                         const char *endpoint,
+                                         size_t endpoint_length,
+                                         size_t argc,
+                                         const char *const *argv,
+                                         const size_t *argvlen,
+                                         uint64_t timeout_ms,
+                                         keyless_reply **reply,
+                                         keyless_error **error);
 
 /**
  * Sends a pipeline or transaction and waits for all replies: `*reply` is an array with one part per command, in order.
@@ -979,6 +1011,43 @@ keyless_status keyless_log_set(int level,
                                void *user_data,
                                keyless_destructor destructor,
                                keyless_error **error);
+
+/**
+ * The nodes of now, as the client knows them: nothing is sent. The caller frees `*nodes`. Any thread.
+ */
+keyless_status keyless_client_nodes(const keyless_client *client,
+                                    keyless_nodes **nodes,
+                                    keyless_error **error);
+
+/**
+ * How many there are. The functions below take an index from 0. 0 for NULL.
+ */
+size_t keyless_nodes_count(const keyless_nodes *nodes);
+
+/**
+ * `host:port` of a node, as it announces it, for `keyless_client_execute_on`. In UTF-8, not ended by a NUL; NULL if there
+ * is none. Borrowed from the nodes.
+ */
+const char *keyless_nodes_endpoint(const keyless_nodes *nodes,
+                                   size_t index,
+                                   size_t *length);
+
+/**
+ * How many of a cluster's 16,384 slots a node serves; -1 where the server is no cluster, and if there is no such node.
+ */
+int64_t keyless_nodes_slots(const keyless_nodes *nodes,
+                            size_t index);
+
+/**
+ * Whether a node had a signed-in connection. False if there is no such node.
+ */
+bool keyless_nodes_ready(const keyless_nodes *nodes,
+                         size_t index);
+
+/**
+ * Frees nodes. NULL is fine.
+ */
+void keyless_nodes_free(keyless_nodes *nodes);
 
 /**
  * The defaults for a cache, from its `host` or `host:port` alone, such as `mycache.westeurope.redis.azure.net`.
@@ -1668,6 +1737,37 @@ keyless_reply *keyless_reply_clone(const keyless_reply *reply);
  * borrowed. NULL is fine.
  */
 void keyless_reply_free(keyless_reply *reply);
+
+/**
+ * A walk that has not begun. It asks for nothing yet.
+ *
+ * Only keys that match `pattern` (bytes, as for `MATCH`; length 0: all) and are of the type `key_type`, such as `string`
+ * or `hash` (length 0: any). `count` is about how many keys the server looks at for a page (`COUNT`); with 0 it decides.
+ * Both pointers may be NULL where their length is 0. The caller frees `*scan`, before or after the client. Any thread.
+ */
+keyless_status keyless_scan_new(const keyless_client *client,
+                                const char *pattern,
+                                size_t pattern_length,
+                                const char *key_type,
+                                size_t key_type_length,
+                                uint32_t count,
+                                keyless_scan **scan,
+                                keyless_error **error);
+
+/**
+ * Waits for the next page: `*reply` gets an array of keys, which may be empty before the walk is over, and which the
+ * caller frees; NULL with `KEYLESS_OK` when all keys have come.
+ *
+ * Fails as `keyless_client_execute`, within the option `command_timeout`. The next call asks for the same page again.
+ */
+keyless_status keyless_scan_next(keyless_scan *scan,
+                                 keyless_reply **reply,
+                                 keyless_error **error);
+
+/**
+ * Frees a walk, over or not. NULL is fine.
+ */
+void keyless_scan_free(keyless_scan *scan);
 
 /**
  * Takes the figures of now; it costs a few microseconds. The caller frees `*stats`. Any thread.

@@ -20,8 +20,8 @@
  * never ends the process.
  *
  * Threads. keyless_client, keyless_token_source and keyless_subscription may be used by any number of threads at a time,
- * but freed by one, when no other one uses them. Replies, errors, tokens, messages and figures do not change, and may be
- * looked at by any number. Options, credentials, pipelines and completions belong to one thread at a time.
+ * but freed by one, when no other one uses them. Replies, errors, tokens, messages, figures and nodes do not change, and
+ * may be looked at by any number. Options, credentials, pipelines, completions and scans belong to one thread at a time.
  *
  * Callbacks. They run on threads of keyless: "keyless-events" for events and tokens, "keyless-calls" for replies and
  * messages, a thread of its own for a credential's. They never run with a lock of keyless held, so they may call keyless,
@@ -29,7 +29,7 @@
  * leave a callback (the process would end), and longjmp must not jump out of one (its thread's locks would stay held).
  *
  * fork. A client or token source that is used in a forked child connects and signs in anew there; the parent's goes on.
- * A subscription ends in the child. Commands that the parent had under way are not heard of in the child.
+ * A subscription or scan ends in the child. Commands that the parent had under way are not heard of in the child.
  *
  * Signals. The library sets no handlers; writing to a closed connection raises no SIGPIPE.
  *

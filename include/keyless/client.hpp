@@ -8,6 +8,7 @@
 
 #include "credential.hpp"
 #include "event.hpp"
+#include "nodes.hpp"
 #include "options.hpp"
 #include "scan.hpp"
 #include "sending.hpp"
@@ -21,7 +22,7 @@ namespace keyless {
  * A client of one cache: one connection, or one per node of a cluster, shared by all who use it.
  *
  * Any thread may use it, any number at a time; one moves or destroys it, when no other one uses it. Moves only; a client
- * that was moved from fails with KEYLESS_INVALID_ARGUMENT. What with(), async(), queue(), within(), pipeline() and
+ * that was moved from fails with KEYLESS_INVALID_ARGUMENT. What with(), async(), queue(), within(), on(), pipeline() and
  * scan_range() give refers to what it owns, not to the object: it may move meanwhile.
  *
  * When it is destroyed, what is not answered fails with KEYLESS_CLOSED. Callbacks of async() still run before the
@@ -114,6 +115,18 @@ public:
         return Timed(limited);
     }
 
+    /** The nodes that serve keys now: a single server, or a cluster's primaries. Nothing is sent. */
+    std::vector<Node> nodes() const { return nodes(std::nothrow).value(); }
+
+    /** The same, without exceptions. */
+    Result<std::vector<Node>> nodes(std::nothrow_t) const { return detail::nodes_of(handle()); }
+
+    /**
+     * All commands to one node of a cluster, wherever their keys are: `client.on(node.endpoint).info()`. Throws InputError
+     * if there is no such node now.
+     */
+    OnNode on(std::string_view endpoint) { return OnNode(target(), endpoint); }
+
     /** An empty pipeline of this client. */
     Pipeline pipeline() { return Pipeline(handle(), keyless_pipeline_new(), true); }
 
@@ -126,10 +139,13 @@ public:
     /** The same; adding commands does not throw. */
     Transaction transaction(std::nothrow_t) { return Transaction(handle(), false); }
 
-    /** All keys that match, of a single server; `count` is how many are looked at for a page. */
-    ScanRange<std::string> scan_range(std::string_view pattern = "*", long long count = 100) {
-        return ScanRange<std::string>([timed = Timed(target()), match = std::string(pattern), count](
-                                          Cursor cursor) mutable { return timed.scan(cursor, match, count); });
+    /**
+     * All keys that match, on a cluster those of all nodes; of one type, such as `hash`, if one is given. `count` is about
+     * how many are looked at for a page; with 0 the server decides.
+     */
+    ScanRange<std::string> scan_range(std::string_view pattern = "*", long long count = 100,
+                                      std::string_view type = {}) {
+        return ScanRange<std::string>(detail::KeyPages(handle(), pattern, count, type));
     }
 
     /** All fields of a hash that match, with their values. */

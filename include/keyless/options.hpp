@@ -6,8 +6,10 @@
 #ifndef KEYLESS_OPTIONS_HPP
 #define KEYLESS_OPTIONS_HPP
 
+#include "claims.hpp"
 #include "option_setters.hpp"
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -80,6 +82,53 @@ public:
         });
     }
 
+    /**
+     * Lets `choose` name the Redis user of each new token, in place of its object id and of the option `user_name`:
+     * `options.user_name_callback([](const keyless::Claims &claims) { return users.at(claims.object_id()); })`.
+     *
+     * It gives text, or a std::optional of text; without a value the token cannot be used and another one is asked for.
+     * Once per token, on the thread `keyless-token`, which it must not block. For what it throws see
+     * set_callback_error_handler(); the token cannot be used then. Copies of the options share it.
+     */
+    template <typename Choose>
+    Options &user_name_callback(Choose &&choose) {
+        user_name_callback(std::nothrow, std::forward<Choose>(choose)).value();
+        return *this;
+    }
+
+    /** The same, without exceptions. */
+    template <typename Choose>
+    Result<void> user_name_callback(std::nothrow_t, Choose &&choose) {
+        using Type = std::decay_t<Choose>;
+        return calling(std::forward<Choose>(choose), [&](void *data, keyless_destructor free, keyless_error **error) {
+            keyless_options_set_user_name_callback(handle(), &detail::on_user_name<Type>, data, free, error);
+        });
+    }
+
+    /**
+     * Lets `decide`, asked so often, say whether a token that was received and expires at these times
+     * (std::chrono::system_clock::time_point) is replaced now, in place of the options `refresh_ratio` and
+     * `refresh_jitter`. Should it never say true, the token is replaced `refresh_margin` before its end.
+     *
+     * On the thread `keyless-token`, which it must not block. What it throws counts as false; see
+     * set_callback_error_handler(). Copies of the options share it. Throws InputError if `every` is less than 1 ms.
+     */
+    template <typename Decide>
+    Options &should_refresh_callback(std::chrono::milliseconds every, Decide &&decide) {
+        should_refresh_callback(std::nothrow, every, std::forward<Decide>(decide)).value();
+        return *this;
+    }
+
+    /** The same, without exceptions. */
+    template <typename Decide>
+    Result<void> should_refresh_callback(std::nothrow_t, std::chrono::milliseconds every, Decide &&decide) {
+        using Type = std::decay_t<Decide>;
+        return calling(std::forward<Decide>(decide), [&](void *data, keyless_destructor free, keyless_error **error) {
+            keyless_options_set_should_refresh_callback(handle(), detail::milliseconds(every),
+                                                        &detail::on_should_refresh<Type>, data, free, error);
+        });
+    }
+
     /** What should be told to whoever wrote the options: what has no effect, names that are nearly Azure's. */
     std::vector<std::string> warnings() const {
         std::vector<std::string> all;
@@ -111,6 +160,19 @@ private:
         keyless_error *error = nullptr;
         make(&options, &error);
         return error != nullptr ? Result<Options>(Error(error)) : Result<Options>(Options(options));
+    }
+
+    /** Gives a callback to a function of C, which owns it from then on. */
+    template <typename Callback, typename Set>
+    static Result<void> calling(Callback &&callback, Set set) {
+        using Type = std::decay_t<Callback>;
+        auto owned = std::make_unique<Type>(std::forward<Callback>(callback));
+        keyless_error *error = nullptr;
+        set(owned.get(), &detail::destroy<Type>, &error);
+        if (error == nullptr) {
+            owned.release();
+        }
+        return detail::outcome(error);
     }
 
     /** Asks for the length first. */

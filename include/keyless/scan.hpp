@@ -8,7 +8,10 @@
 
 #include "commands/types.hpp"
 
+#include <algorithm>
+#include <cstdint>
 #include <functional>
+#include <memory>
 
 namespace keyless {
 
@@ -91,6 +94,44 @@ private:
     Cursor cursor_ = 0;
     bool more_ = true;
 };
+
+namespace detail {
+
+/** Pages of keys, on a cluster of those of all nodes. Cursors only tell the begin (0) and the end (0) from the middle. */
+class KeyPages {
+public:
+    KeyPages(const keyless_client *client, std::string_view pattern, long long count, std::string_view type)
+        : client_(client), pattern_(pattern), type_(type),
+          count_(static_cast<std::uint32_t>(std::clamp<long long>(count, 0, UINT32_MAX))) {}
+
+    std::pair<Cursor, std::vector<std::string>> operator()(Cursor cursor) {
+        keyless_error *error = nullptr;
+        if (cursor == 0) {
+            keyless_scan *scan = nullptr;
+            keyless_scan_new(client_, text(pattern_), pattern_.size(), text(type_), type_.size(), count_, &scan, &error);
+            scan_.reset(scan, keyless_scan_free);
+        }
+        keyless_reply *reply = nullptr;
+        if (error == nullptr) {
+            keyless_scan_next(scan_.get(), &reply, &error);
+        }
+        detail::outcome(error).value();
+        if (reply == nullptr) {
+            return {0, {}};
+        }
+        return {1, Reply(reply).as<std::vector<std::string>>()};
+    }
+
+private:
+    const keyless_client *client_;
+    std::string pattern_;
+    std::string type_;
+    std::uint32_t count_;
+    /** Shared because functions are copied. */
+    std::shared_ptr<keyless_scan> scan_;
+};
+
+} // namespace detail
 
 } // namespace keyless
 

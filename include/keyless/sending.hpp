@@ -362,6 +362,58 @@ private:
     detail::Target target_;
 };
 
+namespace detail {
+
+/** One command for one node, ready to be sent. */
+struct NodeRequest {
+    const std::string &endpoint;
+    const Arguments &arguments;
+
+    void execute(const keyless_client *client, std::uint64_t timeout, keyless_reply **reply,
+                 keyless_error **error) const {
+        keyless_client_execute_on(client, text(endpoint), endpoint.size(), arguments.size(), arguments.data(),
+                                  arguments.lengths(), timeout, reply, error);
+    }
+};
+
+} // namespace detail
+
+/** Sends commands to one node of a cluster and waits; throws. From Client::on(); its client must outlive it. */
+class OnNode : public Commands<OnNode> {
+public:
+    /** To a node of a client. */
+    OnNode(const detail::Target &target, std::string_view endpoint) : target_(target), endpoint_(endpoint) {}
+
+    /** Sends a command of these arguments, and waits. Throws an Error. */
+    template <typename T>
+    T run(const Arguments &arguments) {
+        return run<T>(std::nothrow, arguments).value();
+    }
+
+    /** The same, without exceptions. */
+    template <typename T>
+    Result<T> run(std::nothrow_t, const Arguments &arguments) {
+        return detail::execute<T>(target_.client, target_.timeout, detail::NodeRequest{endpoint_, arguments});
+    }
+
+    /** Puts the parts of a reply into `out`: for forms with output iterators. */
+    template <typename Output>
+    void transfer(const Reply &whole, Output out) {
+        detail::write(whole, out).value();
+    }
+
+    /** Puts the parts of a page into `out`: for forms with output iterators. */
+    template <typename Output>
+    Cursor transfer_page(const std::pair<Cursor, Reply> &page, Output out) {
+        detail::write(page.second, out).value();
+        return page.first;
+    }
+
+private:
+    detail::Target target_;
+    std::string endpoint_;
+};
+
 } // namespace keyless
 
 #endif

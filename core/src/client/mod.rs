@@ -354,27 +354,32 @@ impl Client {
     /// # Errors
     /// [`ErrorCode::InvalidEndpoint`] when there is no such node, otherwise as [`Client::execute`].
     pub async fn execute_on<T: FromRedisValue>(&self, endpoint: &str, command: &Cmd) -> Result<T> {
-        let node = self.all_nodes().find(|node| &**node.settings.label() == endpoint).ok_or_else(|| {
+        let mut batch = Batch::new();
+        batch.push_cmd(command)?;
+        let node = self.node_at(endpoint)?;
+        convert(decode(&self.ask_node(&node, batch, self.command_timeout()).await?)?)
+    }
+
+    fn node_at(&self, endpoint: &str) -> Result<Arc<Node>> {
+        self.all_nodes().find(|node| &**node.settings.label() == endpoint).ok_or_else(|| {
             let known: Vec<_> = self.nodes().iter().map(|node| node.endpoint.to_string()).collect();
             Error::new(
                 ErrorCode::InvalidEndpoint,
                 format!("There is no node {endpoint} now; there are: {}.", known.join(", ")),
                 "Ask Client::nodes for the nodes: they change.",
             )
-        })?;
-        self.ask_node(&node, command).await
+        })
     }
 
-    async fn ask_node<T: FromRedisValue>(&self, node: &Node, command: &Cmd) -> Result<T> {
+    /// Sends one command to one node, wherever its keys are; the reply is one whole frame.
+    async fn ask_node(&self, node: &Node, mut batch: Batch, timeout: Duration) -> Result<Bytes> {
         let (waiter, sink) = Waiter::new();
-        let mut batch = Batch::new();
-        batch.push_cmd(command)?;
         if !self.0.disabled.is_empty() {
             batch.check_disabled(&self.0.disabled)?;
         }
         batch.pinned = true;
-        node.submit(&mut batch, 0, sink, node.settings.command_timeout)?;
-        convert(decode(&waiter.await?)?)
+        node.submit(&mut batch, 0, sink, timeout)?;
+        waiter.await
     }
 
     /// The source of this client's tokens; `None` with an access key.

@@ -5,7 +5,7 @@ use super::{Client, Sent, with_encoder};
 use crate::connection::blocking::Call;
 use crate::connection::blocking::wait::For;
 use crate::connection::command::would_wait;
-use crate::connection::{CompletionSink, Replies};
+use crate::connection::{Batch, CompletionSink, Replies};
 use crate::error::Result;
 use crate::reply::Reply;
 use crate::runtime;
@@ -28,6 +28,24 @@ impl Client {
                 Sent::Known(reply) => reply,
             }
         };
+        Reply::scanned(frame).into_result()
+    }
+
+    /// As [`Client::execute_on`], with the command as its name and arguments, and the reply as it came. `timeout` takes
+    /// the place of the option `command_timeout`.
+    ///
+    /// # Errors
+    /// As [`Client::execute_on`]; an error reply of the server is an error here too.
+    pub async fn execute_args_on<A: AsRef<[u8]>>(
+        &self,
+        endpoint: &str,
+        args: &[A],
+        timeout: Option<Duration>,
+    ) -> Result<Reply> {
+        let mut batch = Batch::new();
+        batch.push(args)?;
+        let node = self.node_at(endpoint)?;
+        let frame = self.ask_node(&node, batch, timeout.unwrap_or_else(|| self.command_timeout())).await?;
         Reply::scanned(frame).into_result()
     }
 

@@ -1,9 +1,11 @@
 //! All keys, page by page, over all nodes of a cluster.
 
 use super::Client;
+use crate::connection::Batch;
 use crate::connection::cluster::Cluster;
 use crate::connection::node::Node;
-use crate::error::Result;
+use crate::error::{Error, ErrorCode, Result};
+use crate::reply::{Reply, ReplyKind};
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -67,6 +69,15 @@ impl Scan {
     /// # Errors
     /// As [`Client::execute`]. The walk can go on with the next call.
     pub async fn next(&mut self) -> Result<Option<Vec<Bytes>>> {
+        let page = self.next_reply().await?;
+        Ok(page.map(|keys| keys.parts().iter().filter_map(Reply::shared_bytes).collect()))
+    }
+
+    /// The same page as it came: an array of strings, which shares the read buffer's memory.
+    ///
+    /// # Errors
+    /// As [`Scan::next`].
+    pub async fn next_reply(&mut self) -> Result<Option<Reply>> {
         if self.over {
             return Ok(None);
         }
@@ -81,7 +92,7 @@ impl Scan {
         }
     }
 
-    async fn next_of(&mut self, cluster: &Cluster) -> Result<Option<Vec<Bytes>>> {
+    async fn next_of(&mut self, cluster: &Cluster) -> Result<Option<Reply>> {
         let Some((node, slots)) = self.node.take().or_else(|| self.next_node(cluster)) else {
             self.over = true;
             return Ok(None);
@@ -90,7 +101,7 @@ impl Scan {
         let still: BTreeSet<u16> = cluster.slots_of(&node).intersection(&slots).copied().collect();
         if still.is_empty() {
             self.cursor = 0;
-            return Ok(Some(Vec::new()));
+            return Ok(Some(Reply::gathered(Vec::new())));
         }
         let page = self.page(&node).await;
         if page.is_err() {
@@ -115,20 +126,38 @@ impl Scan {
             .find(|(_, slots)| !slots.is_subset(&self.done))
     }
 
-    async fn page(&mut self, node: &Node) -> Result<Vec<Bytes>> {
-        let mut command = redis::cmd("SCAN");
-        command.arg(self.cursor);
+    async fn page(&mut self, node: &Node) -> Result<Reply> {
+        let (cursor, count) = (self.cursor.to_string(), self.options.count.map(|count| count.to_string()));
+        let mut command: Vec<&[u8]> = vec![b"SCAN", cursor.as_bytes()];
         if let Some(pattern) = &self.options.pattern {
-            command.arg("MATCH").arg(&pattern[..]);
+            command.extend([b"MATCH", &pattern[..]]);
         }
-        if let Some(count) = self.options.count {
-            command.arg("COUNT").arg(count);
+        if let Some(count) = &count {
+            command.extend([b"COUNT", count.as_bytes()]);
         }
         if let Some(key_type) = &self.options.key_type {
-            command.arg("TYPE").arg(key_type);
+            command.extend([b"TYPE", key_type.as_bytes()]);
         }
-        let (cursor, keys): (u64, Vec<Vec<u8>>) = self.client.ask_node(node, &command).await?;
+        let mut batch = Batch::new();
+        batch.push(&command)?;
+        let frame = self.client.ask_node(node, batch, self.client.command_timeout()).await?;
+        let reply = Reply::scanned(frame).into_result()?;
+        let (cursor, keys) = page_of(&reply).ok_or_else(|| {
+            Error::new(
+                ErrorCode::UnexpectedReply,
+                format!("The reply to SCAN is no cursor with keys: {}.", reply.describe()),
+                "Check what answers: it does not speak as Redis does.",
+            )
+            .executed(true)
+        })?;
         self.cursor = cursor;
-        Ok(keys.into_iter().map(Bytes::from).collect())
+        Ok(keys)
     }
+}
+
+/// The next cursor and the keys.
+fn page_of(reply: &Reply) -> Option<(u64, Reply)> {
+    let [cursor, keys] = reply.parts() else { return None };
+    let cursor = std::str::from_utf8(cursor.bytes()?).ok()?.parse().ok()?;
+    (keys.kind() == ReplyKind::Array).then(|| (cursor, keys.clone()))
 }

@@ -1,7 +1,7 @@
 //! Commands and pipelines: in a call that waits, with a callback, or through the completion queue.
 
 use super::{Live, keyless_client};
-use crate::boundary::{Arguments, UserData, exclusive, handle, put, reference, required, run};
+use crate::boundary::{Arguments, UserData, exclusive, handle, put, reference, required, run, text};
 use crate::completions::{Call, keyless_completion, keyless_completions, keyless_reply_callback};
 use crate::error::keyless_error;
 use crate::pipeline::keyless_pipeline;
@@ -46,6 +46,35 @@ pub extern "C" fn keyless_client_execute(
         let live = reference(client, "client")?.0.get()?;
         let args = Arguments::new(argc, argv, argvlen)?;
         give(reply, blocking::wait(live.client.execute_args(args.as_slice(), limit(timeout_ms)))??);
+        Ok(())
+    })
+}
+
+/// Sends a command to one node of a cluster, wherever its keys are, and waits for its reply: for what is asked of a single
+/// node, such as `INFO` or `SLOWLOG GET`.
+///
+/// `endpoint` is the node's `host:port`, as `keyless_nodes_endpoint` gives it. Everything else as in
+/// `keyless_client_execute`; fails with `KEYLESS_INVALID_ENDPOINT` if there is no such node now, and with
+/// `KEYLESS_INVALID_COMMAND` for a command that waits on the server.
+#[unsafe(no_mangle)]
+pub extern "C" fn keyless_client_execute_on(
+    client: *const keyless_client,
+    endpoint: *const c_char,
+    endpoint_length: usize,
+    argc: usize,
+    argv: *const *const c_char,
+    argvlen: *const usize,
+    timeout_ms: u64,
+    reply: *mut *mut keyless_reply,
+    error: *mut *mut keyless_error,
+) -> keyless_status {
+    run(error, || {
+        put(reply, std::ptr::null_mut());
+        let live = reference(client, "client")?.0.get()?;
+        let endpoint = text(endpoint, endpoint_length, "endpoint")?;
+        let args = Arguments::new(argc, argv, argvlen)?;
+        let work = live.client.execute_args_on(endpoint, args.as_slice(), limit(timeout_ms));
+        give(reply, blocking::wait(work)??);
         Ok(())
     })
 }

@@ -12,6 +12,8 @@ static keyless_completions *one_completions;
 static keyless_subscription *one_subscription;
 static keyless_message *one_message;
 static keyless_stats *one_stats;
+static keyless_nodes *one_nodes;
+static keyless_scan *one_scan;
 static keyless_reply *one_reply;
 static keyless_error *one_error;
 static const keyless_event *one_event;
@@ -26,6 +28,8 @@ static keyless_token *made_token;
 static keyless_subscription *made_subscription;
 static keyless_message *made_message;
 static keyless_stats *made_stats;
+static keyless_nodes *made_nodes;
+static keyless_scan *made_scan;
 static keyless_reply *made_reply;
 static const keyless_reply *borrowed_reply;
 static const keyless_completion *borrowed_completion;
@@ -151,6 +155,10 @@ static void again(void)
     made_message = NULL;
     keyless_stats_free(made_stats);
     made_stats = NULL;
+    keyless_nodes_free(made_nodes);
+    made_nodes = NULL;
+    keyless_scan_free(made_scan);
+    made_scan = NULL;
     keyless_reply_free(made_reply);
     made_reply = NULL;
 }
@@ -202,6 +210,8 @@ static void every_pointer_of_every_function(void **state)
     keyless_reply_free(ask(one_client, COMMAND("PUBLISH", "name", "x")));
     OK(keyless_subscription_next(one_subscription, SOON_MS, &one_message, &problem));
     OK(keyless_client_stats(one_client, &one_stats, &problem));
+    OK(keyless_client_nodes(one_client, &one_nodes, &problem));
+    OK(keyless_scan_new(one_client, NULL, 0, NULL, 0, 0, &one_scan, &problem));
     one_reply = ask(one_client, COMMAND("PING"));
     assert_int_equal(keyless_client_execute(one_client, COMMAND("QUIT"), 0, NULL, &one_error), KEYLESS_INVALID_COMMAND);
 
@@ -224,6 +234,8 @@ static void every_pointer_of_every_function(void **state)
     keyless_error_free(one_error);
     keyless_reply_free(one_reply);
     keyless_stats_free(one_stats);
+    keyless_nodes_free(one_nodes);
+    keyless_scan_free(one_scan);
     keyless_message_free(one_message);
     keyless_subscription_free(one_subscription);
     keyless_completions_free(one_completions);

@@ -403,6 +403,13 @@ TEST_CASE("iterations") {
         FAIL("there is no ", none);
     }
     CHECK_THROWS_AS(client.hscan_range("set").begin(), keyless::ReplyError);
+    CHECK(client.nodes().size() == 1);
+    CHECK_FALSE(client.nodes()[0].slots.has_value());
+    CHECK(client.on(client.nodes()[0].endpoint).dbsize() == 1003);
+    keyless::Client moved = std::move(client);
+    CHECK_THROWS_AS(client.scan_range().begin(), keyless::InputError);
+    CHECK_THROWS_AS(client.nodes(), keyless::InputError);
+    client = std::move(moved);
 
     keys.clear();
     keyless::Cursor cursor = 0;

@@ -6,7 +6,10 @@
 
 int use() {
     keyless::Result<keyless::Options> options = keyless::Options::from_env(std::nothrow);
-    if (!options || !options->connect_timeout(std::nothrow, std::chrono::seconds(5))) {
+    if (!options || !options->connect_timeout(std::nothrow, std::chrono::seconds(5)) ||
+        !options->user_name_callback(std::nothrow, [](const keyless::Claims &claims) { return claims.object_id(); }) ||
+        !options->should_refresh_callback(std::nothrow, std::chrono::seconds(5),
+                                          [](keyless::TimePoint, keyless::TimePoint) { return false; })) {
         return 1;
     }
     keyless::Result<keyless::Client> connected = keyless::Client::connect(std::nothrow, *options);
@@ -28,7 +31,7 @@ int use() {
     }
     client.async([](const keyless::Result<keyless::OptionalString> &value) { (void)value.code(); }).get("key");
     client.queue([](auto value) { (void)value.code(); }).hgetall<std::map<std::string, int>>("hash");
-    if (!client.drain(std::nothrow)) {
+    if (!client.drain(std::nothrow) || !client.nodes(std::nothrow)) {
         return 4;
     }
     const auto replies = client.transaction(std::nothrow).incr("n").get("key").exec(std::nothrow);

@@ -7,6 +7,7 @@
 
 #include "rig.hpp"
 
+#include "cluster.cpp"
 #include "commands.cpp"
 #include "conversions.cpp"
 #include "errors.cpp"

@@ -119,3 +119,56 @@ TEST_CASE("a token source that clients share") {
     key.password("key");
     CHECK_THROWS_AS(keyless::TokenSource{key}, keyless::InputError);
 }
+
+TEST_CASE("the program chooses the user, and when a token is replaced") {
+    std::atomic<int> chosen{0};
+    std::atomic<int> asked{0};
+    const auto freed = std::make_shared<int>(0);
+    std::string oid;
+    {
+        const keyless::TokenSource plain(options());
+        oid = plain.token().user();
+        keyless::Options own = options();
+        own.user_name_callback([&, freed](const keyless::Claims &claims) {
+               CHECK(claims.tenant_id() == environment("AZURE_TENANT_ID"));
+               CHECK_FALSE(claims.application_id().empty());
+               CHECK_FALSE(claims.audience().empty());
+               ++chosen;
+               return claims.object_id();
+           }).should_refresh_callback(20ms, [&, freed](keyless::TimePoint received, keyless::TimePoint expires) {
+            CHECK(received < expires);
+            return ++asked == 2;
+        });
+        Slot<std::uint64_t> second;
+        const keyless::TokenSource source(own);
+        source.subscribe([&](keyless::TokenView token) {
+            if (token.generation() == 2) {
+                second.set(2);
+            }
+        });
+        CHECK(source.token().user() == oid);
+        CHECK(second.wait() == 2);
+        CHECK(chosen == 2);
+        CHECK(asked >= 2);
+        CHECK(keyless::Client(own.clone()).ping() == "PONG");
+        CHECK_THROWS_AS(own.should_refresh_callback(0ms, [](auto, auto) { return false; }), keyless::InputError);
+    }
+    // The callbacks are destroyed with the last who may call them, on the thread that does.
+    const auto begun = std::chrono::steady_clock::now();
+    while (freed.use_count() > 1 && std::chrono::steady_clock::now() - begun < soon) {
+        std::this_thread::sleep_for(1ms);
+    }
+    CHECK(freed.use_count() == 1);
+
+    keyless::Options nobody = options();
+    nobody.abort_on_connect_fail(true).connect_retry(1);
+    nobody.user_name_callback([](const keyless::Claims &) { return std::optional<std::string>(); });
+    CHECK(keyless::Client::connect(std::nothrow, nobody).code() == KEYLESS_INVALID_TOKEN);
+    // What it throws is heard of, and is no choice.
+    std::atomic<int> thrown{0};
+    keyless::set_callback_error_handler([&](const std::exception_ptr &) { ++thrown; });
+    nobody.user_name_callback([](const keyless::Claims &) -> std::string { throw std::runtime_error("no"); });
+    CHECK(keyless::Client::connect(std::nothrow, nobody).code() == KEYLESS_INVALID_TOKEN);
+    CHECK(thrown >= 1);
+    keyless::set_callback_error_handler({});
+}

@@ -15,7 +15,7 @@ const MAY_BE_NULL: &[(&str, &[&str])] = &[
     ("length", &[]),
     ("credential", &["keyless_client_connect", "keyless_token_source_new"]),
     ("options", &["keyless_token_source_new"]),
-    ("reply", &["keyless_client_execute", "keyless_client_execute_pipeline"]),
+    ("reply", &["keyless_client_execute", "keyless_client_execute_on", "keyless_client_execute_pipeline"]),
     ("callback", &["keyless_client_submit", "keyless_client_submit_pipeline", "keyless_log_set"]),
 ];
 

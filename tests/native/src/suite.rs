@@ -67,14 +67,19 @@ impl Program {
 
     /// The same with more in its environment.
     pub fn run_with(&self, under: Under, environment: &[(&str, &str)]) -> String {
-        let program = self.compile(under);
-        let emulator = Emulator::start_blocking(EmulatorOptions {
+        let emulator = EmulatorOptions {
             token_lifetime: self.token_lifetime,
             // The server's own examples of each type of reply.
             redis_config: "enable-debug-command yes".into(),
             ..EmulatorOptions::default()
-        })
-        .expect("the emulator");
+        };
+        self.run_at(under, environment, emulator)
+    }
+
+    /// The same with an emulator of another kind.
+    pub fn run_at(&self, under: Under, environment: &[(&str, &str)], emulator: EmulatorOptions) -> String {
+        let program = self.compile(under);
+        let emulator = Emulator::start_blocking(emulator).expect("the emulator");
         let plain = command(&program, &emulator);
         let mut watched = match under {
             Under::Valgrind => {

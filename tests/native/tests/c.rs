@@ -1,6 +1,7 @@
 //! The C tests: each program of `c/` against an emulator of its own, as it is under valgrind, and with its C side under
 //! `AddressSanitizer` and `UndefinedBehaviorSanitizer`.
 
+use keyless_emulator::{ClusterOptions, EmulatorOptions};
 use keyless_native::suite::{Program, Under, soak};
 use keyless_native::{command, emulator, here, library, programs, root, run};
 use std::process::Command;
@@ -27,6 +28,19 @@ macro_rules! programs {
 }
 
 programs! { options replies errors waiting credentials events subscriptions }
+
+/// Three nodes.
+fn clustered(under: Under) {
+    let program = Program { name: "cluster", token_lifetime: Duration::from_hours(1) };
+    let cluster = Some(ClusterOptions::default());
+    program.run_at(under, &[], EmulatorOptions { cluster, ..EmulatorOptions::default() });
+}
+
+#[test]
+fn the_nodes_and_keys_of_a_cluster() {
+    clustered(Under::Sanitizers);
+    clustered(Under::Valgrind);
+}
 
 /// Three programs at a time, each with an emulator of its own.
 fn ten_lifetimes(under: Under, seconds: u64) {

@@ -1,5 +1,6 @@
 //! keyless.hpp: its programs compile without a warning, and do what they should, also under the sanitizers.
 
+use keyless_emulator::{ClusterOptions, Emulator, EmulatorOptions};
 use keyless_native::install::{Installed, STRICT, succeeded};
 use keyless_native::{Build, command, emulator, root, run};
 use std::path::{Path, PathBuf};
@@ -34,11 +35,21 @@ fn ten_lifetimes(program: &Path) {
     println!("{}", run(command));
 }
 
+fn clustered(program: &Path) {
+    let cluster = Some(ClusterOptions::default());
+    let emulator = Emulator::start_blocking(EmulatorOptions { cluster, ..EmulatorOptions::default() });
+    let emulator = emulator.expect("the emulator");
+    let mut command = command(program, &emulator);
+    command.args(["--no-skip", "--test-case=a cluster"]);
+    println!("{}", run(command));
+}
+
 #[test]
 fn commands_failures_callbacks_and_ten_lifetimes() {
     let program = program("", &[]);
     everything(&program);
     ten_lifetimes(&program);
+    clustered(&program);
 }
 
 #[test]
@@ -46,6 +57,7 @@ fn the_same_under_the_sanitizers() {
     let program = program("-asan", &SANITIZERS);
     everything(&program);
     ten_lifetimes(&program);
+    clustered(&program);
 }
 
 #[test]
