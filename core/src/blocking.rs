@@ -26,10 +26,24 @@ thread_local! {
 /// What a thread that waits has.
 struct Here {
     process: u32,
-    /// Goes first: what it drives belongs to the runtime.
     guests: Vec<Guest>,
     wake: Arc<LocalWake>,
-    runtime: Runtime,
+    /// None only while this is dropped.
+    runtime: Option<Runtime>,
+}
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        let (guests, runtime) = (std::mem::take(&mut self.guests), self.runtime.take());
+        if self.process == std::process::id() {
+            // In this order: what is driven belongs to the runtime.
+            drop(guests);
+            drop(runtime);
+        } else {
+            // The parent's: to end it would touch what the parent uses.
+            std::mem::forget((guests, runtime));
+        }
+    }
 }
 
 impl Here {
@@ -46,11 +60,12 @@ impl Here {
             again: AtomicBool::new(false),
             runtime: Mutex::new(Waker::noop().clone()),
         });
-        Ok(Self { process: std::process::id(), guests: Vec::new(), wake, runtime })
+        Ok(Self { process: std::process::id(), guests: Vec::new(), wake, runtime: Some(runtime) })
     }
 
     fn wait<T>(&mut self, work: impl Future<Output = T>) -> T {
         let Self { guests, wake, runtime, .. } = self;
+        let Some(runtime) = runtime else { unreachable!("it goes when this is dropped") };
         let local = Waker::from(Arc::clone(wake));
         let mut work = pin!(work);
         runtime.block_on(poll_fn(|cx| {
@@ -60,6 +75,8 @@ impl Here {
             loop {
                 wake.again.store(false, Ordering::Release);
                 if let Poll::Ready(done) = work.as_mut().poll(cx) {
+                    // What was begun and not polled yet nobody would poll: the host drives on.
+                    drop(BEGUN.take());
                     return Poll::Ready(done);
                 }
                 BEGUN.with_borrow_mut(|begun| guests.append(begun));
@@ -126,8 +143,7 @@ pub fn wait<T>(work: impl Future<Output = T>) -> Result<T> {
             return Ok(Here::new()?.wait(work));
         };
         if here.as_ref().is_none_or(|here| here.process != std::process::id()) {
-            // What a forked child inherits still watches the parent's sockets.
-            std::mem::forget(here.replace(Here::new()?));
+            *here = Some(Here::new()?);
         }
         match &mut *here {
             Some(here) => Ok(here.wait(work)),

@@ -201,7 +201,10 @@ impl Queue {
         if let Some(error) = &state.ended {
             return Poll::Ready(Err(error.clone()));
         }
-        state.waker = Some(cx.waker().clone());
+        // Whoever only looks takes nobody's place.
+        if !cx.waker().will_wake(Waker::noop()) {
+            state.waker = Some(cx.waker().clone());
+        }
         Poll::Pending
     }
 }

@@ -42,10 +42,22 @@ pub enum ReplyKind {
 /// One reply, or a part of one. Cheap to make: parts are looked for when they are first asked for.
 ///
 /// Attributes (`|`), which no command sends unasked, are passed over. Every method may be called from any thread.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Reply {
     content: Content,
     parts: OnceLock<Box<[Reply]>>,
+    /// How many replies it is a part of.
+    depth: u8,
+}
+
+/// How deep replies are looked into, as in the redis crate.
+const MAX_DEPTH: u8 = 100;
+
+/// Shares the memory of what was received; its parts are looked for anew.
+impl Clone for Reply {
+    fn clone(&self) -> Self {
+        Self { content: self.content.clone(), parts: OnceLock::new(), depth: self.depth }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -78,12 +90,12 @@ impl Reply {
             frame = frame.slice(after..);
         }
         let line = memchr::memchr(b'\r', &frame).unwrap_or(frame.len());
-        Self { content: Content::Frame { bytes: frame, line }, parts: OnceLock::new() }
+        Self { content: Content::Frame { bytes: frame, line }, parts: OnceLock::new(), depth: 0 }
     }
 
     /// An array of whole frames that came one by one, with what kept the others from coming.
     pub(crate) fn gathered(outcomes: Vec<Result<Bytes>>) -> Self {
-        Self { content: Content::Gathered(outcomes.into()), parts: OnceLock::new() }
+        Self { content: Content::Gathered(outcomes.into()), parts: OnceLock::new(), depth: 0 }
     }
 
     /// The reply itself, or the error that it is.
@@ -174,7 +186,8 @@ impl Reply {
         }
     }
 
-    /// The parts of an array, set or push, and the keys and values of a map in turn; none for anything else.
+    /// The parts of an array, set or push, and the keys and values of a map in turn; none for anything else, and none of what
+    /// is nested more than 100 deep, which no command answers.
     pub fn parts(&self) -> &[Self] {
         self.parts.get_or_init(|| self.split())
     }
@@ -247,11 +260,15 @@ impl Reply {
     }
 
     fn split(&self) -> Box<[Self]> {
+        if self.depth == MAX_DEPTH {
+            return Box::default();
+        }
+        let depth = self.depth + 1;
         let (bytes, line) = match &self.content {
             Content::Frame { bytes, line } => (bytes, line),
             Content::Gathered(outcomes) => {
                 let part = |outcome: &Result<Bytes>| match outcome {
-                    Ok(frame) => Self::scanned(frame.clone()),
+                    Ok(frame) => Self { depth, ..Self::scanned(frame.clone()) },
                     Err(error) => Self::from(error.clone()),
                 };
                 return outcomes.iter().map(part).collect();
@@ -266,7 +283,7 @@ impl Reply {
             else {
                 break;
             };
-            parts.push(Self::scanned(bytes.slice(at..at + frame.end)));
+            parts.push(Self { depth, ..Self::scanned(bytes.slice(at..at + frame.end)) });
             at += frame.end;
         }
         parts.into_boxed_slice()
@@ -276,7 +293,7 @@ impl Reply {
 /// What kept a command from being answered, in the place of its reply.
 impl From<Error> for Reply {
     fn from(error: Error) -> Self {
-        Self { content: Content::Failed(error), parts: OnceLock::new() }
+        Self { content: Content::Failed(error), parts: OnceLock::new(), depth: 0 }
     }
 }
 
@@ -379,6 +396,18 @@ mod tests {
         assert_eq!(all.parts()[0].integer(), Some(1));
         assert!(all.parts()[1].error().unwrap().maybe_executed());
         assert_eq!(all.parts()[2].error().unwrap().code(), ErrorCode::Server);
+    }
+
+    #[test]
+    fn what_is_nested_without_end_has_an_end() {
+        let frame = "*1\r\n".repeat(60_000) + ":1\r\n";
+        let whole = Reply::parse(frame.into()).unwrap();
+        let (mut deepest, mut depth) = (&whole, 0);
+        while let Some(part) = deepest.parts().first() {
+            (deepest, depth) = (part, depth + 1);
+        }
+        assert_eq!(depth, usize::from(MAX_DEPTH));
+        drop(whole.clone());
     }
 
     #[test]

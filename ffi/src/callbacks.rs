@@ -29,6 +29,12 @@ pub(crate) fn is_current_thread() -> bool {
     HERE.get()
 }
 
+/// Whether the caller may wait for callbacks on that thread to end. A handler of events may not: a callback may be waiting
+/// for the handler.
+pub(crate) fn may_be_waited_for() -> bool {
+    !is_current_thread() && !keyless::event::is_handler_thread()
+}
+
 /// Starts the thread unless it runs. Fails with [`ErrorCode::Internal`] when the system gives none.
 pub(crate) fn start() -> Result<()> {
     let process = fork::generation();

@@ -149,6 +149,15 @@ impl CompletionSink for Queue {
     }
 }
 
+/// Ends a submission that nobody will hear of.
+struct Ended<'a>(&'a Calls);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.ended();
+    }
+}
+
 /// Where a client's submissions with a callback end.
 pub(crate) struct Calls {
     gathered: Gathered,
@@ -182,11 +191,14 @@ impl Calls {
     pub(crate) fn submit(&self, call: Call, submit: impl FnOnce(u64) -> Result<()>) -> Result<()> {
         callbacks::start()?;
         *self.outstanding.lock() += 1;
+        let ended = Ended(self);
         let tag = handle(call);
+        // Should it panic, nobody knows whether the tag is in use: it stays in memory.
         let submitted = submit(tag as u64);
-        if submitted.is_err() {
+        if submitted.is_ok() {
+            std::mem::forget(ended);
+        } else {
             free(tag);
-            self.ended();
         }
         submitted
     }

@@ -255,12 +255,23 @@ impl Handlers {
         })
     }
 
-    /// Adds all of them to what was made anew.
-    pub(crate) fn attach(&self, add: impl Fn(EventMask, EventHandler) -> HandlerId) {
-        // In a child, where no other thread is.
-        for listening in &mut self.0.lock().all {
-            listening.at = add(listening.mask, Arc::clone(&listening.handler));
-        }
+    /// Adds all of them to what was made anew, if `publish` succeeds in showing it to others: whoever sees it finds the
+    /// handlers there.
+    pub(crate) fn attach(
+        &self,
+        publish: impl FnOnce() -> bool,
+        add: impl Fn(EventMask, EventHandler) -> HandlerId,
+    ) -> bool {
+        fork::without(|| {
+            let mut listed = self.0.lock();
+            if !publish() {
+                return false;
+            }
+            for listening in &mut listed.all {
+                listening.at = add(listening.mask, Arc::clone(&listening.handler));
+            }
+            true
+        })
     }
 
     /// Removes a handler; waits for a call of it that runs, unless that is the caller. Says whether there was one.

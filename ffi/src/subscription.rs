@@ -19,7 +19,7 @@ use std::ffi::{c_char, c_int, c_void};
 use std::future::poll_fn;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Receives messages of any number of channels, patterns and shard channels, over the client's own connection. Any
 /// thread may use it.
@@ -39,6 +39,8 @@ struct Subscription {
     listener: OnceCell<Listener>,
     /// Held while the callback runs.
     running: Mutex<()>,
+    /// Held by the one thread that waits: a subscriber remembers one waker.
+    waiting: Mutex<()>,
 }
 
 struct Listener {
@@ -142,6 +144,7 @@ pub extern "C" fn keyless_subscription_new(
             bell: OnceCell::new(),
             listener: OnceCell::new(),
             running: Mutex::new(()),
+            waiting: Mutex::new(()),
         })));
         Ok(())
     })
@@ -181,8 +184,11 @@ impl Subscription {
         if timeout.is_zero() {
             return Ok(None);
         }
-        let waiting = tokio_timeout(timeout, poll_fn(|cx| subscriber.poll_next(cx)));
-        let next = blocking::wait(waiting)?;
+        let until = Instant::now().checked_add(timeout);
+        let turn = until.map_or_else(|| Some(self.waiting.lock()), |at| self.waiting.try_lock_until(at));
+        let Some(_turn) = turn else { return Ok(None) };
+        let left = until.map_or(timeout, |at| at.saturating_duration_since(Instant::now()));
+        let next = blocking::wait(tokio_timeout(left, poll_fn(|cx| subscriber.poll_next(cx))))?;
         if let Some(bell) = self.bell.get() {
             // It was told of this wait instead of the event loop.
             bell.ring();
@@ -369,20 +375,20 @@ pub extern "C" fn keyless_subscription_dropped(subscription: *const keyless_subs
     })
 }
 
-/// Ends all of its subscriptions and frees it; when this returns its callback does not run any more, unless that is the
-/// caller. NULL is fine.
+/// Ends all of its subscriptions and frees it; when this returns its callback does not run any more, unless it is
+/// called in a callback of keyless. NULL is fine.
 #[unsafe(no_mangle)]
 pub extern "C" fn keyless_subscription_free(subscription: *mut keyless_subscription) {
     look((), || {
         let Some(here) = optional(subscription) else { return };
-        let subscriber = here.0.subscriber.lock().take();
         if here.0.process != fork::generation() {
-            // The parent's: to end it would touch what the parent uses.
-            std::mem::forget((subscriber, Arc::clone(&here.0)));
+            // The parent's: to end it, or only to lock it, would touch what the parent uses.
+            std::mem::forget(Arc::clone(&here.0));
             return;
         }
+        let subscriber = here.0.subscriber.lock().take();
         drop(subscriber);
-        if !callbacks::is_current_thread() {
+        if callbacks::may_be_waited_for() {
             drop(here.0.running.lock());
         }
     });

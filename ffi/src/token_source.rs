@@ -51,16 +51,17 @@ impl Source {
             return Ok(&live.source);
         }
         let anew = handle(make(self.options.as_ref(), self.credential.as_ref())?);
-        if self.live.compare_exchange(current, anew, Ordering::AcqRel, Ordering::Acquire).is_err() {
-            // Another thread was first.
-            free(anew);
-            return self.get();
-        }
-        // The parent's stays in memory: to end it would touch what the parent uses.
-        // SAFETY: as above.
+        // SAFETY: nobody else has it yet.
         let live = unsafe { &*anew };
-        self.handlers.attach(|mask, handler| live.source.on_event(mask, handler));
-        Ok(&live.source)
+        let publish =
+            || self.live.compare_exchange(current, anew, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        // The parent's stays in memory: to end it would touch what the parent uses.
+        if self.handlers.attach(publish, |mask, handler| live.source.on_event(mask, handler)) {
+            return Ok(&live.source);
+        }
+        // Another thread was first.
+        free(anew);
+        self.get()
     }
 }
 

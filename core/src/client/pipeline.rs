@@ -124,7 +124,13 @@ impl Client {
         timeout: Option<Duration>,
     ) -> Result<Reply> {
         let begun = self.begin(pipeline, timeout)?;
-        self.finish(begun).await.map(Reply::gathered)
+        let waits = matches!(begun, Begun::Waiting(_));
+        let outcome = self.finish(begun).await;
+        // A connection of its own may not be had: then nothing was sent.
+        if waits && outcome.as_ref().map_or_else(Error::maybe_executed, |_| true) {
+            pipeline.clear();
+        }
+        outcome.map(Reply::gathered)
     }
 
     /// As [`Client::execute_pipeline_raw`], with the outcome handed to `done` on a thread of keyless, which it must not
@@ -140,12 +146,13 @@ impl Client {
     ) -> Result<()> {
         let thread = runtime::io(0)?;
         let begun = self.begin(pipeline, timeout)?;
+        pipeline.clear();
         let client = self.clone();
         thread.spawn(async move { done(client.finish(begun).await.map(Reply::gathered)) });
         Ok(())
     }
 
-    /// Hands everything over, or leaves the pipeline as it was.
+    /// Hands everything over, or leaves the pipeline as it was. One that waits is still to be sent, and left to the caller.
     fn begin(&self, pipeline: &mut Pipeline, timeout: Option<Duration>) -> Result<Begun> {
         if let Some(error) = &pipeline.refused {
             self.counted(error, 1);
@@ -154,7 +161,6 @@ impl Client {
         if let Some(wait) = &pipeline.wait {
             let call = wait.clone().after(pipeline.batch.clone());
             call.check(&self.0.disabled)?;
-            pipeline.clear();
             return Ok(Begun::Waiting(call));
         }
         let count = pipeline.batch.len();

@@ -98,6 +98,9 @@ impl Scanner {
                     let Some((count, end)) = self.length(bytes)? else { return Ok(None) };
                     let inside = self.at > 0;
                     if kind == b'>' {
+                        if inside && self.push {
+                            return Err(garbage("a push stands inside a push"));
+                        }
                         (self.push, self.holds_pushes) = (self.push || !inside, self.holds_pushes || inside);
                     }
                     self.at = end;

@@ -413,9 +413,10 @@ impl Link {
                 if driver != HOST {
                     self.has_answered(wakers.len(), outstanding);
                 }
-                done.clear();
                 self.reroute(redirected);
                 wakers.drain(..).for_each(Waker::wake);
+                // Not before: a sink may be all that keeps what its waker wakes.
+                done.clear();
                 io = self.io.lock();
                 if io.wakers.is_empty() {
                     io.wakers = wakers;

@@ -6,6 +6,12 @@ mod hub;
 
 pub use hub::{DEFAULT_QUEUE, EventHandler, EventHub, HandlerId};
 
+/// Whether the caller is a handler, on the thread `keyless-events`: what waits for other handlers or callbacks does not do
+/// so there.
+pub fn is_handler_thread() -> bool {
+    dispatcher::is_current_thread()
+}
+
 use crate::error::Error;
 use std::ops::{BitOr, BitOrAssign};
 use std::sync::Arc;

@@ -94,10 +94,12 @@ impl Handle {
     fn renew(&self) -> Result<&Live> {
         let parents = self.live.load(Ordering::Acquire);
         let anew = handle(connect(&self.options, &self.sign_in)?);
-        if self.live.compare_exchange(parents, anew, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-            // The parent's stays in memory: to end it would touch what the parent uses.
-            self.handlers.attach(|mask, handler| self.current().client.on_event(mask, handler));
-        } else {
+        // SAFETY: nobody else has it yet.
+        let live = unsafe { &*anew };
+        let publish =
+            || self.live.compare_exchange(parents, anew, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        // The parent's stays in memory: to end it would touch what the parent uses.
+        if !self.handlers.attach(publish, |mask, handler| live.client.on_event(mask, handler)) {
             // Another thread was first.
             free(anew);
         }
@@ -110,7 +112,7 @@ impl Drop for Handle {
         let Some(live) = self.own() else { return };
         self.handlers.clear(|at| live.client.remove_handler(at));
         live.client.stop();
-        if !callbacks::is_current_thread() {
+        if callbacks::may_be_waited_for() {
             live.calls.wait();
         }
         free(self.live.load(Ordering::Acquire));

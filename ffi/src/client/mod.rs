@@ -87,7 +87,7 @@ pub extern "C" fn keyless_client_close(
 /// Frees a client, and closes its connection at once unless it is closed. NULL is fine.
 ///
 /// What is not answered fails with `KEYLESS_CLOSED`, and its callbacks still run: when this returns, no callback of the
-/// client runs any more. In one of its own callbacks it does not wait for that, and the rest run afterwards. Completions
+/// client runs any more. In a callback of keyless it does not wait for that, and the rest run afterwards. Completions
 /// that were not drained are dropped, and the descriptor of `keyless_client_fd` is closed: take it out of the event loop
 /// first. Subscriptions of the client end; they are freed on their own.
 #[unsafe(no_mangle)]
