@@ -67,7 +67,7 @@ fn of(name: &'static str) -> Program {
 #[test]
 fn a_test_in_c_calls_every_function() {
     let called: BTreeSet<String> =
-        ["options", "replies", "errors", "waiting", "credentials", "events", "subscriptions"]
+        ["options", "replies", "errors", "waiting", "credentials", "events", "subscriptions", "cluster"]
             .into_iter()
             .flat_map(|name| symbols(&of(name).compile_as(Under::Nothing, "-called"), &["--undefined-only"]))
             .filter(|name| name.starts_with("keyless_"))
