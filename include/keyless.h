@@ -590,7 +590,7 @@ keyless_status keyless_client_close(const keyless_client *client,
  * Frees a client, and closes its connection at once unless it is closed. NULL is fine.
  *
  * What is not answered fails with `KEYLESS_CLOSED`, and its callbacks still run: when this returns, no callback of the
- * client runs any more. In one of its own callbacks it does not wait for that, and the rest run afterwards. Completions
+ * client runs any more. In a callback of keyless it does not wait for that, and the rest run afterwards. Completions
  * that were not drained are dropped, and the descriptor of `keyless_client_fd` is closed: take it out of the event loop
  * first. Subscriptions of the client end; they are freed on their own.
  */
@@ -2013,8 +2013,8 @@ keyless_status keyless_subscription_on_message(const keyless_subscription *subsc
 uint64_t keyless_subscription_dropped(const keyless_subscription *subscription);
 
 /**
- * Ends all of its subscriptions and frees it; when this returns its callback does not run any more, unless that is the
- * caller. NULL is fine.
+ * Ends all of its subscriptions and frees it; when this returns its callback does not run any more, unless it is
+ * called in a callback of keyless. NULL is fine.
  */
 void keyless_subscription_free(keyless_subscription *subscription);
 
