@@ -1,4 +1,4 @@
-//! Every kind of credential from C, in the surroundings in which Rust and the Azure SDKs are tested with it too.
+//! Every kind of credential from C and C++, in the surroundings in which Rust and the Azure SDKs are tested with it too.
 
 use keyless_conformance::identities::{Case, cases, chains};
 use keyless_emulator::Emulator;
@@ -23,12 +23,17 @@ fn ask(program: &Path, emulator: &Emulator, case: &Case, options: &[&str]) -> St
 
 #[test]
 fn every_kind_signs_in_as_whom_its_surroundings_say() {
+    for source in ["c/kind.c", "cpp/kind.cpp"] {
+        every_kind_signs_in(&Build::default().compile(source));
+    }
+}
+
+fn every_kind_signs_in(program: &Path) {
     let emulator = emulator(Duration::from_hours(1));
-    let program = Build::default().compile("c/kind.c");
     let mut wrong = Vec::new();
     let all: Vec<Case> = cases(&emulator).into_iter().chain(chains(&emulator)).collect();
     for case in &all {
-        let said = ask(&program, &emulator, case, &[]);
+        let said = ask(program, &emulator, case, &[]);
         let grants: Vec<_> =
             emulator.stats().tokens.requests.iter().map(|request| request.grant.clone()).collect();
         println!("{:20} {:28} {said}", case.kind, case.what);
@@ -47,8 +52,13 @@ fn every_kind_signs_in_as_whom_its_surroundings_say() {
 
 #[test]
 fn options_by_name_make_a_secret_and_a_certificate() {
+    for source in ["c/kind.c", "cpp/kind.cpp"] {
+        options_by_name_make(&Build { name: "-options", ..Build::default() }.compile(source));
+    }
+}
+
+fn options_by_name_make(program: &Path) {
     let emulator = emulator(Duration::from_hours(1));
-    let program = Build { name: "-options", ..Build::default() }.compile("c/kind.c");
     let principal = emulator.service_principal();
     let certificate = emulator.client_certificate(&principal.client_id).expect("a certificate");
     let file = emulator.temp_dir().join("kind.pem");
@@ -66,8 +76,8 @@ fn options_by_name_make_a_secret_and_a_certificate() {
             grant: "client_secret",
         };
         let options = ["tenant_id", &principal.tenant, "client_id", &principal.client_id, option, value];
-        assert_eq!(ask(&program, &emulator, &case, &options), format!("oid: {}", principal.oid), "{kind}");
-        let said = ask(&program, &emulator, &case, &options[..4]);
+        assert_eq!(ask(program, &emulator, &case, &options), format!("oid: {}", principal.oid), "{kind}");
+        let said = ask(program, &emulator, &case, &options[..4]);
         assert!(said.starts_with("error: ") && said.contains(option), "{said}");
     }
 }
