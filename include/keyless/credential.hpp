@@ -93,7 +93,7 @@ public:
         return made(credential, error);
     }
 
-    /** Whatever works first: environment, managed identity, Azure CLI. */
+    /** Whatever works first: environment, workload identity, managed identity, the tools that developers sign in with. */
     static Credential default_chain() { return Credential("default"); }
 
     /** The machine's or app's own identity. */
