@@ -11,6 +11,7 @@ use keyless_emulator::{Emulator, EmulatorOptions};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// The directory of this crate.
@@ -46,6 +47,9 @@ pub struct Build<'a> {
     pub name: &'a str,
 }
 
+/// Tells programs that are being compiled from each other.
+static COMPILED: AtomicU32 = AtomicU32::new(0);
+
 impl Build<'_> {
     /// Compiles a source below this crate, C99 or C++17 by its suffix, without a warning, and gives the program.
     pub fn compile(&self, source: &str) -> PathBuf {
@@ -55,13 +59,16 @@ impl Build<'_> {
         // Tests run at the same time: each compiles to a name of its own.
         let file = source.replace(['/', '.'], "-");
         let program = directory.join(format!("{file}{}", self.name));
+        // Another thread may be compiling or running the same one: it is put there in one step.
+        let number = COMPILED.fetch_add(1, Ordering::Relaxed);
+        let own = directory.join(format!("{file}{}-{}-{number}", self.name, std::process::id()));
         let output = Command::new(compiler)
             .args([standard, "-O1", "-g", "-Wall", "-Wextra", "-Wpedantic", "-Werror"])
             .arg("-D_GNU_SOURCE")
             .arg("-I")
             .arg(root().join("include"))
             .arg("-o")
-            .arg(&program)
+            .arg(&own)
             .arg(here().join(source))
             .arg("-L")
             .arg(library())
@@ -75,6 +82,7 @@ impl Build<'_> {
             "{source} does not compile:\n{}",
             String::from_utf8_lossy(&output.stderr)
         );
+        std::fs::rename(&own, &program).expect("the program is put in its place");
         program
     }
 }
