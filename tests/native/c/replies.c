@@ -240,7 +240,7 @@ static void bytes_of_our_own(void **state)
     assert_int_equal(keyless_reply_count(reply), 3);
     const keyless_reply *inner = keyless_reply_child(reply, 0);
     assert_int_equal(keyless_reply_get_type(inner), KEYLESS_REPLY_ARRAY);
-    only(inner, "c");
+    only(inner, "cp");
     assert_int_equal(keyless_reply_count(inner), 2);
     assert_true(reply_is(keyless_reply_child(inner, 0), "message"));
     assert_true(keyless_reply_integer(keyless_reply_child(inner, 1), &integer) && integer == 1);
