@@ -88,6 +88,8 @@ fn certificates(files: &TempDir) -> String {
     let make = || -> Result<_, rcgen::Error> {
         let ca_key = rcgen::KeyPair::generate()?;
         let mut ca = rcgen::CertificateParams::new(Vec::new())?;
+        // Not the name of the server's: OpenSSL would take that one for signed by itself.
+        ca.distinguished_name.push(rcgen::DnType::CommonName, "benchmark CA");
         ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let ca_certificate = ca.self_signed(&ca_key)?;
         let issuer = rcgen::Issuer::new(ca, &ca_key);
